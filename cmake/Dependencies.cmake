@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(Eigen3 REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(Protobuf REQUIRED)
+find_package(GTest REQUIRED)
+find_package(benchmark REQUIRED)
+find_package(CLI11 REQUIRED)
+pkg_check_modules(avutil REQUIRED IMPORTED_TARGET libavutil>=57.28)
+pkg_check_modules(sndfile REQUIRED IMPORTED_TARGET sndfile)
+pkg_check_modules(matio REQUIRED IMPORTED_TARGET matio)
+find_path(TOMLPP_INCLUDE toml++/toml.h REQUIRED)
+
+# ONNX Runtime: tools/setup.sh puts the pinned one under .deps; ONNXRUNTIME_ROOT overrides.
+set(ONNXRUNTIME_ROOT $ENV{ONNXRUNTIME_ROOT} CACHE PATH "folder with include/ and lib/libonnxruntime.so.1")
+if(NOT ONNXRUNTIME_ROOT)
+  set(ONNXRUNTIME_ROOT ${CMAKE_SOURCE_DIR}/.deps/onnxruntime)
+endif()
+file(REAL_PATH ${ONNXRUNTIME_ROOT} ONNXRUNTIME_REAL)
+find_file(ONNXRUNTIME_LIBRARY libonnxruntime.so.1 HINTS ${ONNXRUNTIME_REAL}/lib REQUIRED NO_DEFAULT_PATH)
+find_path(ONNXRUNTIME_INCLUDE onnxruntime_c_api.h HINTS ${ONNXRUNTIME_REAL}/include ${ONNXRUNTIME_REAL}/include/onnxruntime REQUIRED NO_DEFAULT_PATH)
+add_library(onnxruntime SHARED IMPORTED)
+set_target_properties(onnxruntime PROPERTIES IMPORTED_LOCATION ${ONNXRUNTIME_LIBRARY} IMPORTED_SONAME libonnxruntime.so.1)
+target_include_directories(onnxruntime SYSTEM INTERFACE ${ONNXRUNTIME_INCLUDE})
+
+# The ONNX messages, generated from the .proto that libonnx-dev ships.
+find_file(ONNX_PROTO onnx/onnx.proto PATHS /usr/include /usr/lib/python3/dist-packages REQUIRED)

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# millwright_room(NAME [DEPENDS rooms...] [VENDORS targets...]): one folder, one idea.
+# Sources are all *.cc of the folder; *_test.cc make one test program, *_fuzz.cc one fuzz target each (and, without
+# libFuzzer, a test that replays its corpus), *_bench.cc one benchmark program.
+function(millwright_room NAME)
+  cmake_parse_arguments(ROOM "" "" "DEPENDS;VENDORS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  set(tests ${sources})
+  set(fuzzers ${sources})
+  set(benches ${sources})
+  list(FILTER sources EXCLUDE REGEX "_(test|fuzz|bench)\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
+  list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
+  string(REPLACE "/" "_" target ${NAME})
+
+  if(NOT sources)
+    return()  # a room whose door is not open yet
+  endif()
+  add_library(${target} STATIC ${sources})
+  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(${target} PUBLIC fmt::fmt ${ROOM_DEPENDS} PRIVATE ${ROOM_VENDORS})
+
+  if(tests)
+    add_executable(${target}_test ${tests})
+    target_link_libraries(${target}_test PRIVATE ${target} nlohmann_json::nlohmann_json GTest::gmock GTest::gtest_main Threads::Threads)
+    target_compile_definitions(${target}_test PRIVATE MILLWRIGHT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    add_test(NAME ${target} COMMAND ${target}_test)
+    set_tests_properties(${target} PROPERTIES TIMEOUT 600)
+  endif()
+  foreach(fuzzer ${fuzzers})
+    millwright_fuzz_target(${target} ${fuzzer})
+  endforeach()
+  if(benches AND NOT MILLWRIGHT_FUZZ)
+    add_executable(${target}_bench ${benches})
+    target_link_libraries(${target}_bench PRIVATE ${target} benchmark::benchmark_main)
+  endif()
+endfunction()
+
+# One fuzz target: under libFuzzer a fuzzer, otherwise a test that replays the corpus beside it.
+function(millwright_fuzz_target ROOM SOURCE)
+  get_filename_component(stem ${SOURCE} NAME_WE)
+  get_filename_component(folder ${SOURCE} DIRECTORY)
+  set(corpus ${folder}/corpus/${stem})
+  add_executable(${stem} ${SOURCE})
+  target_link_libraries(${stem} PRIVATE ${ROOM})
+  if(MILLWRIGHT_FUZZ)
+    target_link_options(${stem} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(${stem} PRIVATE ${CMAKE_SOURCE_DIR}/tests/replay_corpus.cc)
+    add_test(NAME ${stem}_corpus COMMAND ${stem} ${corpus})
+  endif()
+endfunction()

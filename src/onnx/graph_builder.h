@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Builds an ONNX model node by node and writes it. How detectors and test models are made; no protobuf type shows.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/files.h"
+
+namespace millwright::onnx {
+
+// A dimension is a size, or a name ("batch") for one that is known only at run time.
+struct Dim {
+  int64_t size = -1;
+  std::string name;
+  Dim(int64_t fixed) : size(fixed) {}                 // NOLINT(google-explicit-constructor): {"batch", 64} reads well
+  Dim(const char* symbol) : name(symbol) {}           // NOLINT(google-explicit-constructor)
+  Dim(std::string symbol) : name(std::move(symbol)) {}  // NOLINT(google-explicit-constructor)
+};
+using Shape = std::vector<Dim>;
+
+enum class ElementType { kFloat, kDouble, kInt64, kInt32, kInt8, kUint8, kBool, kFloat16, kString };
+
+class GraphBuilder {
+ public:
+  explicit GraphBuilder(std::string graph_name, int64_t opset = 17);
+  ~GraphBuilder();
+  GraphBuilder(GraphBuilder&&) noexcept;
+  GraphBuilder& operator=(GraphBuilder&&) noexcept;
+
+  // Graph inputs and outputs, in order. Each returns the name, so that calls nest.
+  std::string input(std::string name, ElementType type, Shape shape);
+  void output(std::string name, ElementType type, Shape shape);
+
+  // Constant tensors; the name is made unique by a counter where it is empty.
+  std::string constant(std::span<const float> values, std::vector<int64_t> dims, std::string name = "");
+  std::string constant(std::span<const int64_t> values, std::vector<int64_t> dims, std::string name = "");
+  std::string scalar(float value);
+
+  struct Attribute {
+    std::string name;
+    enum class Kind { kInt, kFloat, kString, kInts, kFloats } kind = Kind::kInt;
+    int64_t i = 0;
+    float f = 0.0F;
+    std::string s;
+    std::vector<int64_t> ints;
+    std::vector<float> floats;
+  };
+  static Attribute attribute(std::string name, int64_t value);
+  static Attribute attribute(std::string name, float value);
+  static Attribute attribute(std::string name, std::string value);
+  static Attribute attribute(std::string name, std::vector<int64_t> values);
+  static Attribute attribute(std::string name, std::vector<float> values);
+
+  // Adds a node with one output and returns its name; `result` empty: a fresh one.
+  std::string node(std::string_view op, std::vector<std::string> inputs, std::vector<Attribute> attributes = {},
+                   std::string result = "");
+  // The same with several outputs.
+  std::vector<std::string> node_n(std::string_view op, std::vector<std::string> inputs, size_t outputs,
+                                  std::vector<Attribute> attributes = {}, std::vector<std::string> results = {},
+                                  std::string_view domain = "");
+
+  void metadata(std::string key, std::string value);
+
+  // The serialised model; the same calls give the same bytes. Checked by onnx::check before it is returned.
+  [[nodiscard]] Result<Bytes> finish() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millwright::onnx
