@@ -8,7 +8,8 @@ namespace millwright {
 
 }  // namespace millwright
 
-#define MW_CHECK(condition, why)                                                             \
-  do {                                                                                       \
-    if (!(condition)) [[unlikely]] ::millwright::check_failed(#condition, why, __FILE__, __LINE__); \
+#define MW_CHECK(condition, why)                                       \
+  do {                                                                 \
+    if (!(condition)) [[unlikely]]                                     \
+      ::millwright::check_failed(#condition, why, __FILE__, __LINE__); \
   } while (false)

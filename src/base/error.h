@@ -63,16 +63,15 @@ int exit_status(ErrorCode code);
   })
 
 // MW_TRY_IN("read bundle press7", expr): the same, with context added.
-#define MW_TRY_IN(context, expr)                                                           \
-  ({                                                                                       \
-    auto mw_result_ = (expr);                                                              \
+#define MW_TRY_IN(context, expr)                                                                \
+  ({                                                                                            \
+    auto mw_result_ = (expr);                                                                   \
     if (!mw_result_) return ::millwright::with_context(std::move(mw_result_).error(), context); \
-    *std::move(mw_result_);                                                                \
+    *std::move(mw_result_);                                                                     \
   })
 
 // MW_CHECK_OK(expr): for a Status; leaves the function with its error.
-#define MW_CHECK_OK(expr)                                                       \
-  do {                                                                          \
-    if (auto mw_status_ = (expr); !mw_status_)                                  \
-      return std::unexpected(std::move(mw_status_).error());                    \
+#define MW_CHECK_OK(expr)                                                                             \
+  do {                                                                                                \
+    if (auto mw_status_ = (expr); !mw_status_) return std::unexpected(std::move(mw_status_).error()); \
   } while (false)

@@ -26,8 +26,8 @@ inline constexpr size_t kMaxGoldenVectors = 1'000;
 
 // Inputs and expected raw scores, made on the training machine and run again on every box before it may decide.
 struct GoldenVectors {
-  std::vector<float> features;      // count x feature_count, row after row
-  std::vector<float> expected;      // count raw scores
+  std::vector<float> features;  // count x feature_count, row after row
+  std::vector<float> expected;  // count raw scores
   double tolerance_relative = 1e-3;
   double tolerance_absolute = 1e-5;
 };
@@ -35,25 +35,25 @@ struct GoldenVectors {
 // Where the model comes from; every digest as 64 hexadecimal digits.
 struct Lineage {
   std::string created_utc;
-  std::string tool;          // "millwright 0.1.0"
-  std::string detector;      // "mahalanobis"
+  std::string tool;      // "millwright 0.1.0"
+  std::string detector;  // "mahalanobis"
   std::string data_digest;
-  std::string parent;        // digest of the bundle it was derived from, or empty
+  std::string parent;  // digest of the bundle it was derived from, or empty
   uint64_t seed = 0;
   uint64_t training_windows = 0;
 };
 
 struct Bundle {
-  std::string name;                       // "press7"
-  Bytes model;                            // ONNX
+  std::string name;  // "press7"
+  Bytes model;       // ONNX
   ScoreKind score_kind = ScoreKind::kOutput;
   signal::FeatureSpec features;
-  std::vector<float> input_mean;          // normalisation before the model; empty: none
-  std::vector<float> input_scale;         // (x - mean) / scale
+  std::vector<float> input_mean;   // normalisation before the model; empty: none
+  std::vector<float> input_scale;  // (x - mean) / scale
   Threshold threshold;
   std::vector<signal::HealthReference> health;  // one per channel, or empty
   GoldenVectors golden;
-  std::map<std::string, double> report;   // "auc", "false_alarms_per_shift", ...
+  std::map<std::string, double> report;             // "auc", "false_alarms_per_shift", ...
   std::map<std::string, double> latency_budget_ms;  // device profile -> budget
   Lineage lineage;
 };

@@ -17,21 +17,21 @@ namespace millwright::model {
 
 // How the model's output becomes one raw score per window; higher is more anomalous.
 enum class ScoreKind : uint8_t {
-  kOutput,          // output 0 is the score, shape (batch) or (batch, 1); output 1, if there, is (batch, features) shares
+  kOutput,  // output 0 is the score, shape (batch) or (batch, 1); output 1, if there, is (batch, features) shares
   kReconstruction,  // output 0 is a reconstruction of the input, shape (batch, features): mean squared error
 };
 
 // Raw-score limits; all finite, threshold > offset, medium <= high <= critical.
 struct Threshold {
-  double offset = 0.0;     // the raw score that maps to 0
-  double threshold = 1.0;  // the raw score that maps to 0.5: at or above it is an alert (MEDIUM)
-  double high = 2.0;       // HIGH from here
-  double critical = 4.0;   // CRITICAL from here
-  double false_alarm_rate = 0.0;         // the stated rate, per window
-  double ci95_low = 0.0;                 // 95 % interval of the threshold
+  double offset = 0.0;            // the raw score that maps to 0
+  double threshold = 1.0;         // the raw score that maps to 0.5: at or above it is an alert (MEDIUM)
+  double high = 2.0;              // HIGH from here
+  double critical = 4.0;          // CRITICAL from here
+  double false_alarm_rate = 0.0;  // the stated rate, per window
+  double ci95_low = 0.0;          // 95 % interval of the threshold
   double ci95_high = 0.0;
-  uint64_t held_out_windows = 0;         // how many normal windows it was fitted on
-  std::string method;                    // "gpd" or "empirical"
+  uint64_t held_out_windows = 0;  // how many normal windows it was fitted on
+  std::string method;             // "gpd" or "empirical"
 
   [[nodiscard]] Status validate() const;
   [[nodiscard]] bool is_alert(double raw) const { return raw >= threshold; }

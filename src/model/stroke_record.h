@@ -30,27 +30,27 @@ struct StrokeRecord {
   uint64_t plc_cycle = 0;       // the PLC's counter; 0 where there is none
   int64_t trigger_wall_ns = 0;  // 1970-01-01 UTC; a label, see clock.h
   int64_t trigger_monotonic_ns = 0;
-  int64_t latency_ns = 0;       // trigger to verdict
+  int64_t latency_ns = 0;  // trigger to verdict
   Verdict verdict = Verdict::kNoVerdict;
   Reason reason = Reason::kNone;
   Severity severity = Severity::kLow;
   signal::SensorFault sensor_fault = signal::SensorFault::kNone;
   uint8_t sensor_channel = 0;
-  uint8_t provider = 0;     // index into kProviders
-  bool is_alert = false;    // this stroke's score is at or above the threshold
+  uint8_t provider = 0;       // index into kProviders
+  bool is_alert = false;      // this stroke's score is at or above the threshold
   bool alarm_active = false;  // after debounce, hysteresis and latching
   bool output_stop = false;   // what the output was set to
-  double score = 0.0;       // anomaly score, 0 .. 1; NaN where there is none
+  double score = 0.0;         // anomaly score, 0 .. 1; NaN where there is none
   double raw_score = 0.0;
-  double threshold = 0.0;   // raw
+  double threshold = 0.0;  // raw
   Top top;
   Trend trend;
-  Digest model;             // digest of the bundle that made this verdict; zeros where none did
+  Digest model;  // digest of the bundle that made this verdict; zeros where none did
 };
 static_assert(std::is_trivially_copyable_v<StrokeRecord>);
 
-inline constexpr std::array<std::string_view, 5> kProviders = {"none", "CPUExecutionProvider", "OpenVINOExecutionProvider",
-                                                               "CUDAExecutionProvider", "TensorrtExecutionProvider"};
+inline constexpr std::array<std::string_view, 5> kProviders = {
+    "none", "CPUExecutionProvider", "OpenVINOExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"};
 
 // What the record's indices and the line's labels mean: one per asset and loaded bundle.
 struct RecordContext {

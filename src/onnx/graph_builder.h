@@ -18,8 +18,8 @@ namespace millwright::onnx {
 struct Dim {
   int64_t size = -1;
   std::string name;
-  Dim(int64_t fixed) : size(fixed) {}                 // NOLINT(google-explicit-constructor): {"batch", 64} reads well
-  Dim(const char* symbol) : name(symbol) {}           // NOLINT(google-explicit-constructor)
+  Dim(int64_t fixed) : size(fixed) {}                   // NOLINT(google-explicit-constructor): {"batch", 64} reads well
+  Dim(const char* symbol) : name(symbol) {}             // NOLINT(google-explicit-constructor)
   Dim(std::string symbol) : name(std::move(symbol)) {}  // NOLINT(google-explicit-constructor)
 };
 using Shape = std::vector<Dim>;

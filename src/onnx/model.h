@@ -36,11 +36,11 @@ struct Summary {
   std::map<std::string, int64_t> opsets;  // domain -> version; "" is ai.onnx
   std::string producer;
   std::string graph_name;
-  std::vector<ValueInfo> inputs;   // without initializers
+  std::vector<ValueInfo> inputs;  // without initializers
   std::vector<ValueInfo> outputs;
   std::map<std::string, uint64_t> operators;  // type -> count, subgraphs included
   uint64_t nodes = 0;
-  uint64_t parameters = 0;        // elements of all initializers
+  uint64_t parameters = 0;  // elements of all initializers
   uint64_t parameter_bytes = 0;
   std::map<std::string, std::string> metadata;
 };

@@ -18,10 +18,10 @@ inline constexpr size_t kMaxChannels = 64;
 inline constexpr size_t kMaxFiles = 100'000;
 
 struct ReadOptions {
-  std::optional<double> rate_hz;   // for formats that do not carry it; where a file carries another: kInvalidInput
-  double scale = 1.0;              // physical units per count, for .i16 and integer .npy
-  std::string variable;            // for .mat; empty: the only numeric variable, else kInvalidInput lists them
-  std::vector<std::string> columns;       // for .csv: which columns are channels; empty: every numeric column but time
+  std::optional<double> rate_hz;     // for formats that do not carry it; where a file carries another: kInvalidInput
+  double scale = 1.0;                // physical units per count, for .i16 and integer .npy
+  std::string variable;              // for .mat; empty: the only numeric variable, else kInvalidInput lists them
+  std::vector<std::string> columns;  // for .csv: which columns are channels; empty: every numeric column but time
   std::vector<std::string> skip_columns;  // for .csv, labels for instance
 };
 
@@ -30,12 +30,14 @@ struct Recording {
   std::filesystem::path path;
   double rate_hz = 0.0;  // 0: unknown
   size_t channels = 1;
-  size_t length = 0;     // samples per channel, of the recording or of one window
+  size_t length = 0;  // samples per channel, of the recording or of one window
   size_t windows = 0;
   std::vector<std::string> channel_names;  // empty where the format has none
-  std::vector<float> samples;  // planar: recording: [channel][sample]; windows: [window][channel][sample]
+  std::vector<float> samples;              // planar: recording: [channel][sample]; windows: [window][channel][sample]
 
-  [[nodiscard]] std::span<const float> channel(size_t c) const { return std::span(samples).subspan(c * length, length); }
+  [[nodiscard]] std::span<const float> channel(size_t c) const {
+    return std::span(samples).subspan(c * length, length);
+  }
   [[nodiscard]] std::span<const float> window(size_t w) const {
     return std::span(samples).subspan(w * channels * length, channels * length);
   }

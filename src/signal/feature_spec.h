@@ -63,10 +63,10 @@ using FeatureGroup =
     std::variant<TimeFeatures, SpectrumFeatures, EnvelopeFeatures, LogMelFeatures, CurveFeatures, CurveStatistics>;
 
 struct FeatureSpec {
-  std::string name;          // "reference-64", "vibration", "curve", or the user's own
-  size_t channels = 1;       // 1 .. kMaxChannels
-  size_t length = 0;         // samples per channel, 8 .. kMaxWindowLength
-  double rate_hz = 0.0;      // 0 for curves
+  std::string name;                        // "reference-64", "vibration", "curve", or the user's own
+  size_t channels = 1;                     // 1 .. kMaxChannels
+  size_t length = 0;                       // samples per channel, 8 .. kMaxWindowLength
+  double rate_hz = 0.0;                    // 0 for curves
   std::vector<std::string> channel_names;  // empty, or one per channel
   std::vector<FeatureGroup> groups;
 

@@ -15,15 +15,15 @@ namespace millwright::signal {
 
 enum class SensorFault : uint8_t {
   kNone,
-  kNotFinite,   // NaN or Inf
-  kFlatLine,    // all samples equal, or a variance far below the learned noise floor
-  kSaturated,   // too many samples at the rails
-  kStuck,       // a run of equal samples inside a live signal
-  kDropout,     // runs of exact zeros inside a live signal
-  kGap,         // samples missing (sequence numbers, torn window)
-  kWrongRate,   // timestamps do not match the declared rate
-  kUnplugged,   // the broadband noise floor is gone: only hum or quantisation is left
-  kLoose,       // the mount: high-frequency content gone or rattling against what was learned
+  kNotFinite,  // NaN or Inf
+  kFlatLine,   // all samples equal, or a variance far below the learned noise floor
+  kSaturated,  // too many samples at the rails
+  kStuck,      // a run of equal samples inside a live signal
+  kDropout,    // runs of exact zeros inside a live signal
+  kGap,        // samples missing (sequence numbers, torn window)
+  kWrongRate,  // timestamps do not match the declared rate
+  kUnplugged,  // the broadband noise floor is gone: only hum or quantisation is left
+  kLoose,      // the mount: high-frequency content gone or rattling against what was learned
 };
 
 // NAMUR NE 107 status signals.

@@ -40,8 +40,8 @@ using TriggerSpec = std::variant<LevelTrigger, FixedTrigger, ExternalTrigger>;
 
 // One trigger as it happened.
 struct TriggerEvent {
-  uint64_t sample = 0;             // index of the trigger sample in the stream, from 0
-  std::optional<uint64_t> cycle;   // the PLC's stroke counter, where the source carries it
+  uint64_t sample = 0;            // index of the trigger sample in the stream, from 0
+  std::optional<uint64_t> cycle;  // the PLC's stroke counter, where the source carries it
 };
 
 // Finds triggers and cuts windows. One thread; allocates at creation only.
