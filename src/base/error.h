@@ -54,20 +54,22 @@ int exit_status(ErrorCode code);
 }  // namespace millwright
 
 // MW_TRY(expr): the value of a Result, or leave the function with its error.
-// A statement expression, because g++ 12 lacks std::expected's monadic members.
-#define MW_TRY(expr)                                                        \
-  ({                                                                        \
-    auto mw_result_ = (expr);                                               \
-    if (!mw_result_) return std::unexpected(std::move(mw_result_).error()); \
-    *std::move(mw_result_);                                                 \
+// A statement expression, because g++ 12 lacks std::expected's monadic members; its name is unique so that calls nest.
+#define MW_TRY(expr) MW_TRY_NAMED_(MW_UNIQUE_(__COUNTER__), expr)
+#define MW_TRY_NAMED_(result, expr)                                 \
+  ({                                                                \
+    auto result = (expr);                                           \
+    if (!result) return std::unexpected(std::move(result).error()); \
+    *std::move(result);                                             \
   })
 
 // MW_TRY_IN("read bundle press7", expr): the same, with context added.
-#define MW_TRY_IN(context, expr)                                                                \
-  ({                                                                                            \
-    auto mw_result_ = (expr);                                                                   \
-    if (!mw_result_) return ::millwright::with_context(std::move(mw_result_).error(), context); \
-    *std::move(mw_result_);                                                                     \
+#define MW_TRY_IN(context, expr) MW_TRY_IN_NAMED_(MW_UNIQUE_(__COUNTER__), context, expr)
+#define MW_TRY_IN_NAMED_(result, context, expr)                                         \
+  ({                                                                                    \
+    auto result = (expr);                                                               \
+    if (!result) return ::millwright::with_context(std::move(result).error(), context); \
+    *std::move(result);                                                                 \
   })
 
 // MW_CHECK_OK(expr): for a Status; leaves the function with its error.
@@ -75,3 +77,7 @@ int exit_status(ErrorCode code);
   do {                                                                                                \
     if (auto mw_status_ = (expr); !mw_status_) return std::unexpected(std::move(mw_status_).error()); \
   } while (false)
+
+#define MW_UNIQUE_(counter) MW_JOIN_(mw_result_, counter)
+#define MW_JOIN_(a, b) MW_JOIN2_(a, b)
+#define MW_JOIN2_(a, b) a##b
