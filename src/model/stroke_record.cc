@@ -19,7 +19,7 @@ using nlohmann::json;
 constexpr double kNanosPerMilli = 1e6;
 
 // Strings from a configuration may hold anything; a JSON line may not.
-std::string quoted(std::string_view text) { return json(text).dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string json_text(std::string_view text) { return json(text).dump(-1, ' ', false, json::error_handler_t::replace); }
 
 std::string label_of(const std::vector<std::string>& names, size_t index, std::string_view kind) {
   return index < names.size() ? names[index] : fmt::format("{} {}", kind, index);
@@ -54,10 +54,10 @@ void append_shortest(Out out, double value) {
 template <typename Out>
 void append_identity(Out out, const StrokeRecord& record, const RecordContext& context) {
   fmt::format_to(out, R"({{"timestamp":"{}","asset_id":{},"stroke_id":{},"plc_cycle":{},"factory_id":{},"line_id":{})",
-                 format_utc(record.trigger_wall_ns), quoted(context.asset_id), record.stroke_id, record.plc_cycle,
-                 quoted(context.factory_id), quoted(context.line_id));
-  fmt::format_to(out, R"(,"device_id":{},"boot_id":{},"trigger_monotonic_ns":{})", quoted(context.device_id),
-                 quoted(context.boot_id), record.trigger_monotonic_ns);
+                 format_utc(record.trigger_wall_ns), json_text(context.asset_id), record.stroke_id, record.plc_cycle,
+                 json_text(context.factory_id), json_text(context.line_id));
+  fmt::format_to(out, R"(,"device_id":{},"boot_id":{},"trigger_monotonic_ns":{})", json_text(context.device_id),
+                 json_text(context.boot_id), record.trigger_monotonic_ns);
 }
 
 template <typename Out>
@@ -79,14 +79,14 @@ void append_causes(Out out, const StrokeRecord& record, const RecordContext& con
   for (uint8_t i = 0; i < std::min<size_t>(record.top.count, kTopCount); ++i) {
     const TopFeature& top = record.top.items[i];
     fmt::format_to(out, R"({}{{"feature":{},"share":)", i == 0 ? "" : ",",
-                   quoted(label_of(context.feature_names, top.feature, "feature")));
+                   json_text(label_of(context.feature_names, top.feature, "feature")));
     append_number(out, top.share, 3);
     fmt::format_to(out, "}}");
   }
   fmt::format_to(out, "]");
   if (record.sensor_fault != signal::SensorFault::kNone) {
     fmt::format_to(out, R"(,"sensor_fault":"{}","sensor":{},"ne107":"{}")", signal::name(record.sensor_fault),
-                   quoted(label_of(context.channel_names, record.sensor_channel, "channel")),
+                   json_text(label_of(context.channel_names, record.sensor_channel, "channel")),
                    signal::name(signal::ne107(record.sensor_fault)));
   }
   if (record.trend.rising) fmt::format_to(out, R"(,"trend":"rising","strokes_left":{})", record.trend.strokes_left);
