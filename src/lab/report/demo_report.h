@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page that the demo ends with: a person looks rather than reads.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/stroke_record.h"
+
+namespace millwright::lab {
+
+// One stroke's samples, one channel, as the sensor gave them.
+struct StrokePicture {
+  std::string title;      // "stroke 12: GO, score 0.21"
+  std::string css_class;  // "good" or "bad"
+  std::vector<float> samples;
+};
+
+struct AssetReport {
+  std::string name;
+  std::string story;  // what this press is there to show
+  uint64_t triggered = 0;
+  uint64_t recorded = 0;
+  uint64_t no_go = 0;
+  uint64_t sensor_faults = 0;
+  uint64_t no_verdict = 0;  // other than sensor faults
+  uint64_t false_alarms = 0;
+  std::optional<uint64_t> first_warning;  // stroke_id of the first alarm or rising trend
+  std::optional<uint64_t> failure;        // stroke_id at which the die fails
+  double deadline_us = 0.0;
+  double rate_hz = 0.0;
+  std::vector<model::StrokeRecord> records;
+  std::vector<StrokePicture> pictures;
+};
+
+struct LatencyFigures {
+  double p50_us = 0.0;
+  double p99_us = 0.0;
+  double p999_us = 0.0;
+  double max_us = 0.0;
+  uint64_t n = 0;
+};
+
+// Over the records that carry a verdict; nearest-rank percentiles.
+LatencyFigures latency_figures(const std::vector<model::StrokeRecord>& records);
+
+struct DemoReport {
+  std::string title;
+  std::string subtitle;
+  std::vector<AssetReport> assets;
+  std::vector<std::string> notes;
+};
+
+// One self-contained HTML file: no script, no network.
+std::string to_html(const DemoReport& report);
+
+// The same table for a terminal.
+std::string to_text(const DemoReport& report);
+
+}  // namespace millwright::lab
