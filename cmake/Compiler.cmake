@@ -15,6 +15,7 @@ endif()
 # Every warning is an error; a suppression stands beside the code with its reason.
 add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wcast-align -Wunused -Woverloaded-virtual -Werror)
 add_compile_options(-ffp-contract=off)  # the same sums on every machine, whether or not it fuses multiply and add
+add_compile_options(-Wno-missing-field-initializers)  # designated initializers name what differs from the default
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wno-maybe-uninitialized)  # false alarms of g++ 12 in std::optional and std::expected
 endif()
