@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <signal.h>
+
 #include <filesystem>
 #include <thread>
 
 #include <gtest/gtest.h>
 
+#include "base/child_process.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/error.h"
@@ -101,6 +104,19 @@ TEST(SpscQueue, DeliversInOrderAndRefusesWhenFull) {
       ++expected;
     }
   }
+}
+
+TEST(ChildProcess, TellsItsExitStatusAndDiesWithItsOwner) {
+  EXPECT_EQ(ChildProcess::start({{"/bin/sh", "-c", "exit 7"}, {}})->wait(), 7);
+  EXPECT_EQ(ChildProcess::start({{"/no/such/program"}, {}}).error().code, ErrorCode::kUnavailable);
+  pid_t pid = -1;
+  {
+    auto child = ChildProcess::start({{"/bin/sleep", "600"}, {}});
+    ASSERT_TRUE(child);
+    pid = child->pid();
+    EXPECT_EQ(child->poll(), std::nullopt);
+  }
+  EXPECT_NE(::kill(pid, 0), 0);
 }
 
 }  // namespace
