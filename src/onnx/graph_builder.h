@@ -24,7 +24,22 @@ struct Dim {
 };
 using Shape = std::vector<Dim>;
 
-enum class ElementType { kFloat, kDouble, kInt64, kInt32, kInt8, kUint8, kBool, kFloat16, kString };
+enum class ElementType {
+  kFloat,
+  kDouble,
+  kInt64,
+  kInt32,
+  kInt8,
+  kUint8,
+  kBool,
+  kFloat16,
+  kString,
+  kInt16,
+  kUint16,
+  kUint32,
+  kUint64,
+  kBfloat16,
+};
 
 class GraphBuilder {
  public:
@@ -44,18 +59,21 @@ class GraphBuilder {
 
   struct Attribute {
     std::string name;
-    enum class Kind { kInt, kFloat, kString, kInts, kFloats } kind = Kind::kInt;
+    enum class Kind { kInt, kFloat, kString, kInts, kFloats, kStrings } kind = Kind::kInt;
     int64_t i = 0;
     float f = 0.0F;
     std::string s;
     std::vector<int64_t> ints;
     std::vector<float> floats;
+    std::vector<std::string> strings;
   };
   static Attribute attribute(std::string name, int64_t value);
+  static Attribute attribute(std::string name, int value) { return attribute(std::move(name), int64_t{value}); }
   static Attribute attribute(std::string name, float value);
   static Attribute attribute(std::string name, std::string value);
   static Attribute attribute(std::string name, std::vector<int64_t> values);
   static Attribute attribute(std::string name, std::vector<float> values);
+  static Attribute attribute(std::string name, std::vector<std::string> values);
 
   // Adds a node with one output and returns its name; `result` empty: a fresh one.
   std::string node(std::string_view op, std::vector<std::string> inputs, std::vector<Attribute> attributes = {},
@@ -67,8 +85,11 @@ class GraphBuilder {
 
   void metadata(std::string key, std::string value);
 
-  // The serialised model; the same calls give the same bytes. Checked by onnx::check before it is returned.
+  // The serialised model; the same calls give the same bytes. Checked as Model::parse
+  // checks before it is returned, with its errors.
   [[nodiscard]] Result<Bytes> finish() const;
+  // The same bytes without the check: for tests of those who must refuse a bad model.
+  [[nodiscard]] Bytes finish_unchecked() const;
 
  private:
   struct Impl;
