@@ -20,6 +20,8 @@ constexpr size_t kMaxShownName = 60;
 // The newest that the pinned ONNX Runtime reads; an older program must not half-read a newer format.
 constexpr int64_t kMaxIrVersion = 13;
 
+std::string_view canonical_domain(std::string_view domain) { return domain == "ai.onnx" ? "" : domain; }
+
 }  // namespace
 
 struct Model::Impl {
@@ -54,7 +56,7 @@ Status check_model(const wire::ModelProto& model, const Limits& limits) {
     if (!known_domain(opset.domain())) {
       return fail(ErrorCode::kRefused, "model: it imports operators of the unknown domain {}", shown(opset.domain()));
     }
-    if (!domains.insert(opset.domain() == "ai.onnx" ? "" : opset.domain()).second) {
+    if (!domains.insert(canonical_domain(opset.domain())).second) {
       return fail(ErrorCode::kInvalidInput, "model: domain {} is imported twice", shown(opset.domain()));
     }
   }
@@ -135,7 +137,7 @@ Summary Model::summary() const {
   Summary summary;
   summary.ir_version = proto.ir_version();
   for (const auto& opset : proto.opset_import()) {
-    summary.opsets[opset.domain() == "ai.onnx" ? "" : opset.domain()] = opset.version();
+    summary.opsets[std::string(canonical_domain(opset.domain()))] = opset.version();
   }
   summary.producer = proto.producer_name();
   summary.graph_name = proto.graph().name();

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "inference/ort.h"
+
+#include <algorithm>
+#include <string>
+
+#include "base/check.h"
+#include "inference/session.h"
+
+namespace millwright::inference {
+namespace {
+
+constexpr size_t kMaxReason = 300;  // ONNX Runtime's messages can hold whole graphs
+
+// What it would print has been said by the status that it returns.
+void ORT_API_CALL drop_log(void* /*parameter*/, OrtLoggingLevel /*severity*/, const char* /*category*/,
+                           const char* /*id*/, const char* /*location*/, const char* /*message*/) {}
+
+ErrorCode code_of(OrtErrorCode code, std::string_view message) {
+  if (message.contains("bad allocation") || message.contains("bad_alloc") || message.contains("llocate memory")) {
+    return ErrorCode::kTooLarge;
+  }
+  switch (code) {
+    case ORT_INVALID_PROTOBUF: return ErrorCode::kCorrupt;
+    case ORT_NOT_IMPLEMENTED:
+    case ORT_EP_FAIL: return ErrorCode::kUnsupported;
+    default: return ErrorCode::kInvalidInput;
+  }
+}
+
+}  // namespace
+
+const OrtApi& ort() {
+  static const OrtApi* const api = OrtGetApiBase()->GetApi(ORT_API_VERSION);
+  MW_CHECK(api != nullptr, "the ONNX Runtime library is older than the headers of this build");
+  return *api;
+}
+
+Result<OrtEnv*> ort_environment() {
+  static const auto made = []() -> Result<OrtEnv*> {
+    OrtEnv* env = nullptr;
+    MW_ORT("start ONNX Runtime",
+           ort().CreateEnvWithCustomLogger(&drop_log, nullptr, ORT_LOGGING_LEVEL_FATAL, "millwright", &env));
+    MW_ORT("start ONNX Runtime", ort().DisableTelemetryEvents(env));
+    return env;
+  }();
+  return made;
+}
+
+Status ort_status(OrtStatus* status, std::string_view what) {
+  if (status == nullptr) return {};
+  std::string reason(std::string_view(ort().GetErrorMessage(status)).substr(0, kMaxReason));
+  const ErrorCode code = code_of(ort().GetErrorCode(status), reason);
+  ort().ReleaseStatus(status);
+  for (char& c : reason) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+  return fail(code, "{}: ONNX Runtime: {}", what, reason);
+}
+
+std::string runtime_version() { return OrtGetApiBase()->GetVersionString(); }
+
+}  // namespace millwright::inference
