@@ -187,6 +187,7 @@ Status Session::Impl::measure_outputs(std::vector<OutputShape>& shapes) {
                                           input_values.size(), output_names.data(), output_names.size(), made.data()),
                                 "first run on zeros");
   std::vector<OwnedValue> owned;
+  owned.reserve(made.size());
   for (OrtValue* value : made) owned.emplace_back(value);
   MW_CHECK_OK(ran);
   for (size_t i = 0; i < shapes.size(); ++i) {
