@@ -38,8 +38,7 @@ have_runtime() { [ -n "${ONNXRUNTIME_ROOT:-}" ] || [ -f "$runtime/complete" ]; }
 
 fetch_library() {
   case "$(uname -m)" in x86_64) arch=x64 ;; aarch64) arch=arm64 ;; *) stop "no ONNX Runtime for $(uname -m)" ;; esac
-  (cd "$1" && npm pack --loglevel=error "onnxruntime-node@$ort_version" >/dev/null 2>npm.log) \
-    || { tail -n 5 "$1/npm.log" >&2; stop "npm cannot fetch onnxruntime-node@$ort_version; check its registry and certificate settings"; }
+  (cd "$1" && npm pack --silent "onnxruntime-node@$ort_version" >/dev/null) || stop "cannot fetch onnxruntime-node@$ort_version through npm"
   echo "$ort_npm_sha256  $1/onnxruntime-node-$ort_version.tgz" | sha256sum --check --quiet - || stop "onnxruntime-node: checksum differs; refused"
   mkdir -p "$1/out/lib"
   tar -xzf "$1/onnxruntime-node-$ort_version.tgz" -C "$1/out/lib" --strip-components=5 "package/bin/napi-v6/linux/$arch/libonnxruntime.so.1"
