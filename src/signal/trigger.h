@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,7 +27,7 @@ struct LevelTrigger {
   size_t dead_samples = 0;
 };
 
-// Every `hop` samples, whatever the signal does.
+// Every `hop` samples, whatever the signal does. A window that lies wholly inside a hole is left out.
 struct FixedTrigger {
   size_t hop = 0;
 };
@@ -36,6 +37,8 @@ struct ExternalTrigger {
   size_t pre_samples = 0;
 };
 
+inline constexpr size_t kMaxPending = 4096;  // triggers that wait for their samples
+
 using TriggerSpec = std::variant<LevelTrigger, FixedTrigger, ExternalTrigger>;
 
 // One trigger as it happened.
@@ -44,28 +47,35 @@ struct TriggerEvent {
   std::optional<uint64_t> cycle;  // the PLC's stroke counter, where the source carries it
 };
 
-// Finds triggers and cuts windows. One thread; allocates at creation only.
+// Finds triggers and cuts windows. One thread; allocates at creation only. Take all windows out by next() after every
+// push: what waits longer than a block may lose its first samples, and then comes out as torn.
 class WindowCutter {
  public:
   // kInvalidInput where lengths and shapes do not fit (pre_samples >= length, no hop, a channel that is not there).
   static Result<WindowCutter> create(const TriggerSpec& spec, size_t channels, size_t length, double rate_hz);
+  ~WindowCutter();
+  WindowCutter(WindowCutter&&) noexcept;
+  WindowCutter& operator=(WindowCutter&&) noexcept;
 
   // Takes `frames` samples per channel, planar as in Window, at most max_block(). External events name their sample;
-  // it must lie in this block or in the future, else it is ignored and counted in late_events().
+  // it must lie in this block or in the future, else it is ignored and counted in late_events(); so is an event when
+  // kMaxPending are waiting already. The other triggers take no events. A sample that is not finite counts as silence.
   void push(std::span<const float> planar, size_t frames, std::span<const TriggerEvent> events = {});
 
-  // A hole of `frames` samples in the stream: windows that would span it come out marked as torn.
+  // A hole of `frames` samples in the stream: windows that would span it come out marked as torn. Level and energy
+  // begin anew behind it.
   void push_gap(uint64_t frames);
 
   struct Cut {
     TriggerEvent trigger;
-    Window window;      // valid until the next push or push_gap
-    bool torn = false;  // samples are missing inside: zeros stand in their place
+    Window window;      // valid until the next call of next(), push() or push_gap()
+    bool torn = false;  // samples are missing inside (also those before the stream began): zeros stand in their place
   };
   // The next whole window, oldest first; nullopt when more samples are needed.
   std::optional<Cut> next();
 
-  // A trigger whose post-trigger samples have not all arrived yet (so that its deadline can be watched).
+  // The oldest trigger whose post-trigger samples have not all arrived yet (so that its deadline can be watched). A
+  // fixed trigger pends once its window has begun and all whole ones have been taken out.
   [[nodiscard]] std::optional<TriggerEvent> pending() const;
   // Gives up the oldest pending trigger: it will not come out of next().
   void drop_pending();
@@ -75,10 +85,9 @@ class WindowCutter {
   [[nodiscard]] size_t max_block() const;
 
  private:
-  WindowCutter() = default;
-  // The owner of this file chooses the representation.
   struct State;
-  std::shared_ptr<State> state_;
+  explicit WindowCutter(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace millwright::signal
