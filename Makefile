@@ -45,7 +45,7 @@ tsan: ## all tests under the thread sanitizer
 
 fuzz: ## run every fuzz target for SECONDS=600 each
 	@tools/setup.sh --lint
-	@cmake --preset fuzz && cmake --build build-fuzz
+	@cmake --preset fuzz && cmake --build --preset fuzz
 	@tools/fuzz.sh build-fuzz $(or $(SECONDS),600)
 
 clean: ## remove what was built

@@ -33,7 +33,9 @@ Result<Recording> decode(const fs::path& path, const ReadOptions& options) {
   if (!is_recording(path)) {
     return fail(ErrorCode::kInvalidInput, "unknown kind of file; .npy .csv .wav .mat .f32 .i16 can be read");
   }
+  if (kind == ".mat") return decode_mat(path, options);
   FileSource source = MW_TRY(FileSource::open(path, kMaxFileBytes));
+  if (kind == ".wav") return decode_wav(source, options);
   if (kind == ".npy") return decode_npy(source, options);
   if (kind == ".csv") return decode_csv(source, options);
   if (kind == ".f32") return decode_raw(source, RawSample::kFloat32, options);

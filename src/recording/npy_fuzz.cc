@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recording/decoded.h"
+#include "recording/decoders.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace millwright::recording;
+  MemorySource source(std::as_bytes(std::span(data, size)));
+  check_decoded(decode_npy(source, {}));
+  return 0;
+}
