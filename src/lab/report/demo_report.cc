@@ -33,7 +33,7 @@ figure{margin:14px 0}figcaption{font-size:14px;color:var(--soft)}svg{width:100%;
 .legend span{margin-right:18px;font-size:13px;color:var(--soft)}.legend i{display:inline-block;width:10px;height:10px;border-radius:5px;margin-right:6px;vertical-align:middle}
 )css";
 
-std::string optional_stroke(const std::optional<uint64_t>& stroke) { return stroke ? fmt::format("{}", *stroke) : "-"; }
+std::string or_dash(const std::optional<uint64_t>& number) { return number ? fmt::format("{}", *number) : "-"; }
 
 Chart score_chart(const AssetReport& asset) {
   Series go{.name = "GO", .css_class = "good", .dots = true};
@@ -130,8 +130,8 @@ void append_table(std::string& page, const DemoReport& report) {
         "<tr><td>{}<td>{}<td><b "
         "class=\"{}\">{}</b><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{:.0f}<td>{:.0f}<td>{:.0f}<td>{:.0f}<td>{}</tr>",
         html_text(asset.name), asset.triggered, asset.triggered == asset.recorded ? "ok" : "no", asset.recorded,
-        asset.no_go, asset.sensor_faults, asset.no_verdict, asset.false_alarms, optional_stroke(asset.first_warning),
-        optional_stroke(asset.failure), l.p50_us, l.p99_us, l.p999_us, l.max_us, l.n);
+        asset.no_go, asset.sensor_faults, asset.no_verdict, or_dash(asset.false_alarms), or_dash(asset.first_warning),
+        or_dash(asset.failure), l.p50_us, l.p99_us, l.p999_us, l.max_us, l.n);
   }
   page += "</tbody></table>";
 }
@@ -187,10 +187,10 @@ std::string to_text(const DemoReport& report) {
                                  "P50 us", "P99 us", "P99.9", "max us", "n");
   for (const AssetReport& a : report.assets) {
     const LatencyFigures l = latency_figures(a.records);
-    text += fmt::format("{:<18}{:>10}{:>10}{:>7}{:>8}{:>9}{:>7}{:>9}{:>9}{:>9.0f}{:>9.0f}{:>9.0f}{:>9.0f}{:>8}\n",
-                        a.name, a.triggered, a.recorded, a.no_go, a.sensor_faults, a.no_verdict, a.false_alarms,
-                        optional_stroke(a.first_warning), optional_stroke(a.failure), l.p50_us, l.p99_us, l.p999_us,
-                        l.max_us, l.n);
+    text +=
+        fmt::format("{:<18}{:>10}{:>10}{:>7}{:>8}{:>9}{:>7}{:>9}{:>9}{:>9.0f}{:>9.0f}{:>9.0f}{:>9.0f}{:>8}\n", a.name,
+                    a.triggered, a.recorded, a.no_go, a.sensor_faults, a.no_verdict, or_dash(a.false_alarms),
+                    or_dash(a.first_warning), or_dash(a.failure), l.p50_us, l.p99_us, l.p999_us, l.max_us, l.n);
   }
   return text;
 }

@@ -25,8 +25,8 @@ struct AssetReport {
   uint64_t recorded = 0;
   uint64_t no_go = 0;
   uint64_t sensor_faults = 0;
-  uint64_t no_verdict = 0;  // other than sensor faults
-  uint64_t false_alarms = 0;
+  uint64_t no_verdict = 0;                // other than sensor faults
+  std::optional<uint64_t> false_alarms;   // where somebody knows which strokes are bad
   std::optional<uint64_t> first_warning;  // stroke_id of the first alarm or rising trend
   std::optional<uint64_t> failure;        // stroke_id at which the die fails
   double deadline_us = 0.0;
