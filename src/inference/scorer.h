@@ -23,6 +23,9 @@ class Scorer {
   // checked before. Never fails: where the model does, the score is NaN and last_error() says why.
   Scored score(const signal::Window& window);
 
+  // The first half of score(): the window's features into `row` of the model's input.
+  void extract(const signal::Window& window, size_t row) { extractor_.extract(window, scorer_.row(row)); }
+
   // Micro-batched; raw.size() == windows.size(). Contributions are not kept.
   void score_batch(std::span<const signal::Window> windows, std::span<double> raw);
 
