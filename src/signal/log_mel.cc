@@ -8,32 +8,42 @@
 #include <numbers>
 
 #include "signal/hann.h"
+#include "signal/lanes.h"
 #include "signal/mel_bank.h"
 #include "signal/vectorised.h"
 
 namespace millwright::signal {
 namespace {
 
-constexpr size_t kLanes = 8;
 constexpr float kFloor = 1e-10F;
 constexpr size_t kPairsPerRenormalisation = 16;  // a product of 32 mantissas below 2 stays below 2^33
 
-// sums[l] = sum over bins of power * weight, for eight filters and two frames.
+// sums[l] = sum over bins of power * weight, for eight filters and two frames. Two rows at a time, since each sum must
+// wait for the one before it.
 MW_VECTORISED void apply_octet(const float* __restrict power_a, const float* __restrict power_b,
                                const float* __restrict weights, size_t count, float* __restrict sums_a,
                                float* __restrict sums_b) {
-  float a[kLanes] = {};
-  float b[kLanes] = {};
-  for (size_t k = 0; k < count; ++k) {
-    for (size_t l = 0; l < kLanes; ++l) {
-      a[l] += power_a[k] * weights[kLanes * k + l];
-      b[l] += power_b[k] * weights[kLanes * k + l];
-    }
+  Lanes even_a{}, even_b{}, odd_a{}, odd_b{};
+  size_t k = 0;
+  for (; k + 2 <= count; k += 2) {
+    Lanes even, odd;
+    MW_LOAD(even, weights + kLanes * k);
+    MW_LOAD(odd, weights + kLanes * (k + 1));
+    even_a += even * power_a[k];
+    even_b += even * power_b[k];
+    odd_a += odd * power_a[k + 1];
+    odd_b += odd * power_b[k + 1];
   }
-  for (size_t l = 0; l < kLanes; ++l) {
-    sums_a[l] = a[l];
-    sums_b[l] = b[l];
+  if (k < count) {
+    Lanes even;
+    MW_LOAD(even, weights + kLanes * k);
+    even_a += even * power_a[k];
+    even_b += even * power_b[k];
   }
+  even_a += odd_a;
+  even_b += odd_b;
+  MW_STORE(sums_a, even_a);
+  MW_STORE(sums_b, even_b);
 }
 
 // mantissa 2^exponent *= sum * scale + 1e-10, the mantissa of each factor in [1, 2).

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "signal/lanes.h"
 #include "signal/vectorised.h"
 
 namespace millwright::signal {
@@ -37,25 +38,53 @@ MW_VECTORISED void pack(const RealPair& pair, PairGain gain, float* __restrict o
   *peaks = {peak_a, peak_b};
 }
 
-// A[k] = (Z[k] + conj Z[n - k]) / 2 and B[k] = (Z[k] - conj Z[n - k]) / 2i.
+// A[k] = (Z[k] + conj Z[n - k]) / 2 and B[k] = (Z[k] - conj Z[n - k]) / 2i, for bins [0, n / 2]. `z` has n + 1 bins.
 MW_VECTORISED void split_powers_a(const float* __restrict z, size_t n, float* __restrict out) {
-  const float* mirror = z + 2 * n;
-  for (size_t k = 0; k <= n / 2; ++k) {
-    const float re = z[2 * k] + mirror[-2 * static_cast<ptrdiff_t>(k)];
-    const float im = z[2 * k + 1] - mirror[1 - 2 * static_cast<ptrdiff_t>(k)];
+  size_t k = 0;
+  for (; k + kLanes <= n / 2 + 1; k += kLanes) {
+    Lanes low, high, mirror_low, mirror_high;
+    MW_LOAD(low, z + 2 * k);
+    MW_LOAD(high, z + 2 * k + kLanes);
+    MW_LOAD(mirror_low, z + 2 * (n - k) - 2 * (kLanes - 1));
+    MW_LOAD(mirror_high, z + 2 * (n - k) - 2 * (kLanes - 1) + kLanes);
+    const Lanes re = MW_REAL(low, high) + MW_REAL_REVERSED(mirror_low, mirror_high);
+    const Lanes im = MW_IMAG(low, high) - MW_IMAG_REVERSED(mirror_low, mirror_high);
+    const Lanes power = 0.25F * (re * re + im * im);
+    MW_STORE(out + k, power);
+  }
+  for (; k <= n / 2; ++k) {
+    const float re = z[2 * k] + z[2 * (n - k)];
+    const float im = z[2 * k + 1] - z[2 * (n - k) + 1];
     out[k] = 0.25F * (re * re + im * im);
   }
 }
 
 MW_VECTORISED void split_powers(const float* __restrict z, size_t n, float* __restrict a, float* __restrict b) {
-  const float* mirror = z + 2 * n;
-  for (size_t k = 0; k <= n / 2; ++k) {
-    const float mirror_re = mirror[-2 * static_cast<ptrdiff_t>(k)];
-    const float mirror_im = mirror[1 - 2 * static_cast<ptrdiff_t>(k)];
-    const float a_re = z[2 * k] + mirror_re;
-    const float a_im = z[2 * k + 1] - mirror_im;
-    const float b_re = z[2 * k + 1] + mirror_im;
-    const float b_im = z[2 * k] - mirror_re;
+  size_t k = 0;
+  for (; k + kLanes <= n / 2 + 1; k += kLanes) {
+    Lanes low, high, mirror_low, mirror_high;
+    MW_LOAD(low, z + 2 * k);
+    MW_LOAD(high, z + 2 * k + kLanes);
+    MW_LOAD(mirror_low, z + 2 * (n - k) - 2 * (kLanes - 1));
+    MW_LOAD(mirror_high, z + 2 * (n - k) - 2 * (kLanes - 1) + kLanes);
+    const Lanes re = MW_REAL(low, high);
+    const Lanes im = MW_IMAG(low, high);
+    const Lanes mirror_re = MW_REAL_REVERSED(mirror_low, mirror_high);
+    const Lanes mirror_im = MW_IMAG_REVERSED(mirror_low, mirror_high);
+    const Lanes a_re = re + mirror_re;
+    const Lanes a_im = im - mirror_im;
+    const Lanes b_re = im + mirror_im;
+    const Lanes b_im = re - mirror_re;
+    const Lanes power_a = 0.25F * (a_re * a_re + a_im * a_im);
+    const Lanes power_b = 0.25F * (b_re * b_re + b_im * b_im);
+    MW_STORE(a + k, power_a);
+    MW_STORE(b + k, power_b);
+  }
+  for (; k <= n / 2; ++k) {
+    const float a_re = z[2 * k] + z[2 * (n - k)];
+    const float a_im = z[2 * k + 1] - z[2 * (n - k) + 1];
+    const float b_re = z[2 * k + 1] + z[2 * (n - k) + 1];
+    const float b_im = z[2 * k] - z[2 * (n - k)];
     a[k] = 0.25F * (a_re * a_re + a_im * a_im);
     b[k] = 0.25F * (b_re * b_re + b_im * b_im);
   }
