@@ -3,9 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <numbers>
+
+#include "signal/vectorised.h"
 
 namespace millwright::signal {
 namespace {
@@ -26,38 +30,90 @@ std::array<double, kHalfTaps + 1> half_band_taps() {
   return taps;
 }
 
-double rms_of_part(std::span<const float> x) {
+// About the mean. Summed in double, about a sample of the part itself.
+MW_VECTORISED double rms_of_part(const float* x, size_t size) {
   double sum = 0.0;
   double squares = 0.0;
-  const double shift = x[0];
-  for (float value : x) {
-    const double d = value - shift;
+  const float shift = x[0];
+  for (size_t i = 0; i < size; ++i) {
+    const double d = x[i] - shift;
     sum += d;
     squares += d * d;
   }
-  const auto n = static_cast<double>(x.size());
+  const auto n = static_cast<double>(size);
   return std::sqrt(std::max(0.0, squares / n - (sum / n) * (sum / n)));
+}
+
+MW_VECTORISED void measure_steps(const float* __restrict x, size_t size, ChannelFacts* facts) {
+  float low = x[0];
+  float high = x[0];
+  float quantum = std::numeric_limits<float>::max();
+  uint32_t equal = 0;
+  for (size_t i = 1; i < size; ++i) {
+    const float step = std::fabs(x[i] - x[i - 1]);
+    low = x[i] < low ? x[i] : low;
+    high = x[i] > high ? x[i] : high;
+    equal += step == 0.0F ? 1 : 0;
+    const float live = step == 0.0F ? std::numeric_limits<float>::max() : step;
+    quantum = live < quantum ? live : quantum;
+  }
+  facts->min = low;
+  facts->max = high;
+  facts->equal_pairs = equal;
+  facts->quantum = quantum;
+}
+
+MW_VECTORISED double third_difference_squares(const float* x, size_t size) {
+  double squares = 0.0;
+  for (size_t i = 3; i < size; ++i) {
+    const double third = (static_cast<double>(x[i]) - x[i - 3]) - 3.0 * (static_cast<double>(x[i - 1]) - x[i - 2]);
+    squares += third * third;
+  }
+  return squares;
+}
+
+MW_VECTORISED void count_at(const float* x, size_t size, float high, float beside_high, float low, float beside_low,
+                            ExtremeCounts* counts) {
+  uint32_t at_max = 0;
+  uint32_t at_min = 0;
+  uint32_t near_max = 0;
+  uint32_t near_min = 0;
+  for (size_t i = 0; i < size; ++i) {
+    at_max += x[i] == high ? 1 : 0;
+    at_min += x[i] == low ? 1 : 0;
+    near_max += x[i] >= beside_high ? 1 : 0;
+    near_min += x[i] <= beside_low ? 1 : 0;
+  }
+  counts->at_max = at_max;
+  counts->at_min = at_min;
+  counts->below_max = near_max - at_max;
+  counts->above_min = near_min - at_min;
+}
+
+MW_VECTORISED double filtered_squares(const float* x, size_t size, const double* taps) {
+  double squares = 0.0;
+  for (size_t i = kHalfTaps; i + kHalfTaps < size; ++i) {
+    double value = taps[0] * x[i];
+    for (size_t k = 1; k <= kHalfTaps; k += 2) value += taps[k] * (static_cast<double>(x[i - k]) + x[i + k]);
+    squares += value * value;
+  }
+  return squares;
 }
 
 }  // namespace
 
 bool all_finite(std::span<const float> x) {
-  // x - x is 0 for every finite number and NaN for the others.
-  float sum = 0.0F;
-  for (float value : x) sum += value - value;
-  return sum == 0.0F;
+  // By the exponent's bits, since this file is compiled as if every number were finite.
+  constexpr uint32_t kExponent = 0x7F80'0000;
+  uint32_t bad = 0;
+  for (float value : x) bad |= (std::bit_cast<uint32_t>(value) & kExponent) == kExponent ? 1U : 0U;
+  return bad == 0;
 }
 
 ChannelFacts channel_facts(std::span<const float> x) {
-  ChannelFacts facts{.min = x[0], .max = x[0], .quantum = std::numeric_limits<float>::max()};
-  for (size_t i = 1; i < x.size(); ++i) {
-    const float step = std::fabs(x[i] - x[i - 1]);
-    facts.min = std::min(facts.min, x[i]);
-    facts.max = std::max(facts.max, x[i]);
-    facts.equal_pairs += step == 0.0F ? 1 : 0;
-    facts.quantum = std::min(facts.quantum, step == 0.0F ? facts.quantum : step);
-  }
-  facts.rms = rms_of_part(x);
+  ChannelFacts facts;
+  measure_steps(x.data(), x.size(), &facts);
+  facts.rms = rms_of_part(x.data(), x.size());
   return facts;
 }
 
@@ -66,16 +122,7 @@ ExtremeCounts count_extremes(std::span<const float> x, const ChannelFacts& facts
   constexpr float kMinQuanta = 200.0F;
   const float range = facts.max - facts.min;
   ExtremeCounts counts{.fine_grained = range >= kMinQuanta * facts.quantum};
-  const float high = facts.max - kBeside * range;
-  const float low = facts.min + kBeside * range;
-  for (float value : x) {
-    counts.at_max += value == facts.max ? 1 : 0;
-    counts.at_min += value == facts.min ? 1 : 0;
-    counts.below_max += value >= high ? 1 : 0;
-    counts.above_min += value <= low ? 1 : 0;
-  }
-  counts.below_max -= counts.at_max;
-  counts.above_min -= counts.at_min;
+  count_at(x.data(), x.size(), facts.max, facts.max - kBeside * range, facts.min, facts.min + kBeside * range, &counts);
   return counts;
 }
 
@@ -108,13 +155,9 @@ NoiseFacts noise_facts(std::span<const float> x) {
   double quietest = std::numeric_limits<double>::max();
   for (size_t p = 0; p < parts; ++p) {
     const std::span<const float> part = x.subspan(p * size, size);
-    double squares = 0.0;
-    for (size_t i = 3; i < size; ++i) {
-      const double third = static_cast<double>(part[i]) - 3.0 * part[i - 1] + 3.0 * part[i - 2] - part[i - 3];
-      squares += third * third;
-    }
+    const double squares = third_difference_squares(part.data(), size);
     floors[p] = std::sqrt(squares / static_cast<double>(std::max<size_t>(size, 4) - 3));
-    const double rms = rms_of_part(part);
+    const double rms = rms_of_part(part.data(), size);
     loudest = std::max(loudest, rms);
     quietest = std::min(quietest, rms);
   }
@@ -126,12 +169,7 @@ NoiseFacts noise_facts(std::span<const float> x) {
 double high_band_energy(std::span<const float> x) {
   static const std::array<double, kHalfTaps + 1> taps = half_band_taps();
   if (x.size() <= 2 * kHalfTaps) return 0.0;
-  double squares = 0.0;
-  for (size_t i = kHalfTaps; i + kHalfTaps < x.size(); ++i) {
-    double value = taps[0] * x[i];
-    for (size_t k = 1; k <= kHalfTaps; k += 2) value += taps[k] * (static_cast<double>(x[i - k]) + x[i + k]);
-    squares += value * value;
-  }
+  const double squares = filtered_squares(x.data(), x.size(), taps.data());
   return squares / static_cast<double>(x.size() - 2 * kHalfTaps);
 }
 
