@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs fuzz targets, each from its committed corpus and from what earlier runs in this build folder found.
 #   tools/fuzz.sh BUILD SECONDS [TARGET...]   one line for each target; exit 1 on a finding; JOBS=2 run at a time
-#   tools/fuzz.sh --keep BUILD [TARGET...]    puts the smallest inputs that reach all that was reached into the
-#                                             committed corpus, at most 200 files and 300 kB for each target
+#   tools/fuzz.sh --keep BUILD [TARGET...]    puts inputs that reach what was reached into the committed corpus,
+#                                             at most 200 files and 300 kB for each target
 # Logs, findings and grown corpora are in BUILD/fuzz/TARGET.
 set -eu
 stop() { printf 'fuzz: %s\n' "$*" >&2; exit 2; }
@@ -49,7 +49,10 @@ keep_one() { # TARGET
   "$build/bin/$1" -merge=1 -timeout=30 "$work/merged" "$corpus" "$work/corpus" >"$work/merge.log" 2>&1
   files=$(find "$corpus" -type f | wc -l)
   bytes=$(cat "$corpus"/* | wc -c)
-  find "$work/merged" -type f -printf '%s %p\n' | sort -n | while read -r size path; do
+  # Evenly over all sizes: the smallest alone would all be of the same few kinds.
+  find "$work/merged" -type f -printf '%s %p\n' | sort -n >"$work/merged.txt"
+  awk -v room=$((200 - files)) -v all="$(wc -l <"$work/merged.txt")" \
+    'all <= room || int(NR * room / all) != int((NR - 1) * room / all)' "$work/merged.txt" | while read -r size path; do
     [ $((files += 1)) -le 200 ] && [ $((bytes += size)) -le 300000 ] || break
     cmp -s "$path" "$corpus/$(basename "$path")" || cp "$path" "$corpus/"
   done
