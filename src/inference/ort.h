@@ -24,6 +24,8 @@ struct OrtRelease {
 };
 using OwnedSession = std::unique_ptr<OrtSession, OrtRelease<&OrtApi::ReleaseSession>>;
 using OwnedSessionOptions = std::unique_ptr<OrtSessionOptions, OrtRelease<&OrtApi::ReleaseSessionOptions>>;
+using OwnedBinding = std::unique_ptr<OrtIoBinding, OrtRelease<&OrtApi::ReleaseIoBinding>>;
+using OwnedRunOptions = std::unique_ptr<OrtRunOptions, OrtRelease<&OrtApi::ReleaseRunOptions>>;
 using OwnedValue = std::unique_ptr<OrtValue, OrtRelease<&OrtApi::ReleaseValue>>;
 using OwnedTypeInfo = std::unique_ptr<OrtTypeInfo, OrtRelease<&OrtApi::ReleaseTypeInfo>>;
 using OwnedMemoryInfo = std::unique_ptr<OrtMemoryInfo, OrtRelease<&OrtApi::ReleaseMemoryInfo>>;
