@@ -8,8 +8,8 @@
 #include <array>
 #include <cstdlib>
 
-#include "inference/evil_models.h"
 #include "inference/trial_wire.h"
+#include "onnx/evil_models.h"
 #include "onnx/graph_builder.h"
 
 namespace millwright::inference {
@@ -71,7 +71,7 @@ TEST(Trial, AWrongScoreIsNamedByItsVector) {
 
 TEST(Trial, AScoreThatIsNotANumberIsRefused) {
   model::Bundle bundle = bundle_of_two_features();
-  bundle.model = evil::not_a_number(2);
+  bundle.model = onnx::evil::not_a_number(2);
   bundle.score_kind = model::ScoreKind::kReconstruction;
   bundle.golden.features = {-1, -1, 1, 1};
   const auto report = try_bundle(bundle);
@@ -90,7 +90,7 @@ TEST(Trial, AModelOverItsLatencyBudgetIsRefused) {
 }
 
 TEST(Trial, AnEndlessLoopIsRefusedUntried) {
-  const auto report = try_model(evil::endless_loop());
+  const auto report = try_model(onnx::evil::endless_loop());
   ASSERT_FALSE(report.has_value());
   EXPECT_EQ(report.error().code, ErrorCode::kRefused);
   EXPECT_THAT(report.error().message, HasSubstr("Loop"));
@@ -100,7 +100,7 @@ TEST(Trial, AnEndlessLoopIsStoppedAtTheDeadlineWhereLoopsAreAllowed) {
   TrialOptions options;
   options.deadline = std::chrono::milliseconds(1'500);
   options.session.limits.allow_loops = true;
-  const auto report = try_model(evil::endless_loop(), options);
+  const auto report = try_model(onnx::evil::endless_loop(), options);
   ASSERT_FALSE(report.has_value());
   EXPECT_EQ(report.error().code, ErrorCode::kTimedOut) << report.error().message;
   EXPECT_THAT(report.error().message, HasSubstr("1500 ms"));
@@ -111,14 +111,14 @@ TEST(Trial, ABombThatOnlyARunCanFindStaysInTheChild) {
   GTEST_SKIP() << "sanitizers need terabytes of address space, so that the cap is off";
 #endif
   const uint64_t before = peak_rss_bytes();
-  const auto report = try_model(evil::dynamic_bomb());
+  const auto report = try_model(onnx::evil::dynamic_bomb());
   ASSERT_FALSE(report.has_value());
   EXPECT_EQ(report.error().code, ErrorCode::kTooLarge) << report.error().message;
   EXPECT_LT(peak_rss_bytes() - before, 20U << 20U);
 }
 
 TEST(Trial, ANaNModelWithoutABundleIsRefused) {
-  const auto report = try_model(evil::not_a_number(4));
+  const auto report = try_model(onnx::evil::not_a_number(4));
   ASSERT_FALSE(report.has_value());
   EXPECT_THAT(report.error().message, HasSubstr("output 'y'"));
 }

@@ -11,7 +11,7 @@
 
 #include "onnx/graph_builder.h"
 
-namespace millwright::inference::evil {
+namespace millwright::onnx::evil {
 
 // A protobuf message under construction.
 class Message {
@@ -85,34 +85,72 @@ inline Bytes endless_loop() {
 
 // Asks for 1.6 TB by a constant shape.
 inline Bytes constant_bomb() {
-  onnx::GraphBuilder b("bomb");
-  b.input("x", onnx::ElementType::kFloat, {4});
+  GraphBuilder b("bomb");
+  b.input("x", ElementType::kFloat, {4});
   const std::array<int64_t, 3> sizes = {100'000, 100'000, 40};
-  b.output(b.node("ConstantOfShape", {b.constant(sizes, {3})}, {}, "y"), onnx::ElementType::kFloat, {"a", "b", "c"});
+  b.output(b.node("ConstantOfShape", {b.constant(sizes, {3})}, {}, "y"), ElementType::kFloat, {"a", "b", "c"});
   return b.finish_unchecked();
 }
 
 // Grows its input by 2^24 once its values are seen: no static check can know.
 inline Bytes dynamic_bomb() {
-  onnx::GraphBuilder b("dynamic");
-  const auto x = b.input("x", onnx::ElementType::kFloat, {"batch", 4});
+  GraphBuilder b("dynamic");
+  const auto x = b.input("x", ElementType::kFloat, {"batch", 4});
   // |x| * 0 + 4096 of each element: a shape (4096, 4096, 4096, 4096) that is known only when it runs.
   const auto sizes = b.node("Add", {b.node("Mul", {b.node("Abs", {x}), b.scalar(0.0F)}), b.scalar(4096.0F)});
   const std::array<int64_t, 1> flat = {4};
   const auto shape =
-      b.node("Cast", {b.node("Reshape", {sizes, b.constant(flat, {1})})}, {onnx::GraphBuilder::attribute("to", 7)});
+      b.node("Cast", {b.node("Reshape", {sizes, b.constant(flat, {1})})}, {GraphBuilder::attribute("to", 7)});
   const auto big = b.node("Expand", {b.scalar(1.0F), shape});
-  b.output(b.node("ReduceSum", {big}, {onnx::GraphBuilder::attribute("keepdims", 0)}, "y"), onnx::ElementType::kFloat,
-           {});
+  b.output(b.node("ReduceSum", {big}, {GraphBuilder::attribute("keepdims", 0)}, "y"), ElementType::kFloat, {});
   return b.finish_unchecked();
 }
 
 // log(x) of what is not positive.
 inline Bytes not_a_number(int64_t features) {
-  onnx::GraphBuilder b("nan");
-  const auto x = b.input("x", onnx::ElementType::kFloat, {"batch", features});
-  b.output(b.node("Log", {x}, {}, "y"), onnx::ElementType::kFloat, {"batch", features});
+  GraphBuilder b("nan");
+  const auto x = b.input("x", ElementType::kFloat, {"batch", features});
+  b.output(b.node("Log", {x}, {}, "y"), ElementType::kFloat, {"batch", features});
   return b.finish_unchecked();
 }
 
-}  // namespace millwright::inference::evil
+// A weight whose bytes are to be read from another file.
+inline Bytes external_data(std::string_view location) {
+  const Message weight = Message()
+                             .number(1, 4)
+                             .number(2, 1)
+                             .text(8, "w")
+                             .message(13, Message().text(1, "location").text(2, location))
+                             .number(14, 1);
+  return model(Message()
+                   .message(1, node("Add", {"x", "w"}, {"y"}))
+                   .text(2, "external")
+                   .message(5, weight)
+                   .message(11, value("x", 1, {4}))
+                   .message(12, value("y", 1, {4})));
+}
+
+// An operator of a domain that nobody knows.
+inline Bytes custom_operator() {
+  return Message()
+      .number(1, 8)
+      .message(7, Message()
+                      .message(1, node("Evil", {"x"}, {"y"}).text(7, "evil"))
+                      .text(2, "custom")
+                      .message(11, value("x", 1, {4}))
+                      .message(12, value("y", 1, {4})))
+      .message(8, Message().text(1, "").number(2, 17))
+      .message(8, Message().text(1, "evil").number(2, 1))
+      .bytes();
+}
+
+// A chain that takes seconds to load.
+inline Bytes long_chain(size_t nodes) {
+  GraphBuilder b("long");
+  std::string at = b.input("x", ElementType::kFloat, {4});
+  for (size_t i = 0; i < nodes; ++i) at = b.node("Identity", {at});
+  b.output(at, ElementType::kFloat, {4});
+  return b.finish_unchecked();
+}
+
+}  // namespace millwright::onnx::evil
