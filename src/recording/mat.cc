@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "recording/decoders.h"
-#include "recording/isolated.h"
+#include "recording/mat_answer.h"
 #include "recording/mat_library.h"
 
 namespace millwright::recording {
@@ -24,8 +24,15 @@ uint32_t u32(const std::byte* at, bool swap) {
   return swap ? __builtin_bswap32(value) : value;
 }
 
+std::string printable(std::string text) {
+  std::ranges::replace_if(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  return text;
+}
+
+}  // namespace
+
 // Versions 5 and 7 are a header and elements of (type, bytes), each of which must lie in the file.
-Status check_elements(ByteSource& source) {
+Status check_mat_elements(ByteSource& source) {
   std::array<std::byte, kHeaderBytes> header{};
   if (source.size() < header.size()) return {};  // version 4, or nothing that matio opens
   MW_CHECK_OK(source.read_at(0, header));
@@ -50,29 +57,17 @@ Status check_elements(ByteSource& source) {
   return {};
 }
 
-std::string printable(std::string text) {
-  std::ranges::replace_if(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
-  return text;
-}
-
-}  // namespace
-
-Result<Recording> decode_mat(const std::filesystem::path& path, const ReadOptions& options) {
-  FileSource source = MW_TRY(FileSource::open(path, kMaxFileBytes));
-  MW_CHECK_OK(check_elements(source));
-  MW_CHECK_OK(load_mat_library());
-  IsolatedRun child = MW_TRY(IsolatedRun::start(
-      {kChildBytes, kDeadlineMs}, [&](Reply& reply) { answer_mat(path, options.variable, source.size(), reply); }));
-
+Result<Recording> decode_mat_answer(const AnswerReader& answer, uint64_t file_bytes, const ReadOptions& options) {
   MatReply head;
-  MW_CHECK_OK(child.read(std::as_writable_bytes(std::span(&head, 1))));
+  MW_CHECK_OK(answer(std::as_writable_bytes(std::span(&head, 1))));
   if (head.magic != kMatMagic || head.text_bytes > kMaxMatText ||
       head.code > static_cast<uint32_t>(ErrorCode::kCancelled) + 1) {
     return fail(ErrorCode::kCorrupt, "the reader's answer makes no sense; the file is damaged");
   }
   std::string text(head.text_bytes, '\0');
-  MW_CHECK_OK(child.read(std::as_writable_bytes(std::span(text))));
+  MW_CHECK_OK(answer(std::as_writable_bytes(std::span(text))));
   text = printable(std::move(text));
+  if (head.code != 0 && text.empty()) text = "refused without a reason";
   if (head.code != 0) return std::unexpected(Error{static_cast<ErrorCode>(head.code - 1), std::move(text)});
 
   // A vector of either direction is one channel; the longer side of a matrix is time.
@@ -80,12 +75,16 @@ Result<Recording> decode_mat(const std::filesystem::path& path, const ReadOption
   const uint64_t length = std::max(head.rows, head.columns);
   const uint64_t channels = std::min(head.rows, head.columns);
   MW_CHECK_OK(check_extent(1, channels, length));
+  if (channels * length > file_bytes * kMaxMatExpansion) {
+    return fail(ErrorCode::kCorrupt, "{} x {} samples cannot come out of {} bytes", head.rows, head.columns,
+                file_bytes);
+  }
   Recording recording;
   recording.rate_hz = MW_TRY(agree_on_rate(0.0, options, 0.0));
   recording.channels = channels;
   recording.length = length;
   std::vector<float> columns(channels * length);
-  MW_CHECK_OK(child.read(std::as_writable_bytes(std::span(columns))));
+  MW_CHECK_OK(answer(std::as_writable_bytes(std::span(columns))));
   for (float& sample : columns) sample = static_cast<float>(sample * options.scale);
   if (channels > 1) {
     recording.notes.push_back(fmt::format("variable {} ({} x {}) is read as {} channels of {} samples", in_quotes(text),
@@ -98,6 +97,15 @@ Result<Recording> decode_mat(const std::filesystem::path& path, const ReadOption
     recording.samples = std::move(columns);
   }
   return recording;
+}
+
+Result<Recording> decode_mat(const std::filesystem::path& path, const ReadOptions& options) {
+  FileSource source = MW_TRY(FileSource::open(path, kMaxFileBytes));
+  MW_CHECK_OK(check_mat_elements(source));
+  MW_CHECK_OK(load_mat_library());
+  IsolatedRun child = MW_TRY(IsolatedRun::start(
+      {kChildBytes, kDeadlineMs}, [&](Reply& reply) { answer_mat(path, options.variable, source.size(), reply); }));
+  return decode_mat_answer([&](std::span<std::byte> into) { return child.read(into); }, source.size(), options);
 }
 
 }  // namespace millwright::recording

@@ -8,14 +8,13 @@
 #include <vector>
 
 #include "recording/decoders.h"
+#include "recording/mat_answer.h"
 
 namespace millwright::recording {
 namespace {
 
 constexpr size_t kMaxVariables = 10'000;
 constexpr size_t kMaxListed = 20;
-// Deflate reaches 1032 : 1, and a double may be stored as a byte.
-constexpr uint64_t kMaxExpansion = 8 * 1032;
 constexpr size_t kFloatsAtOnce = 1 << 16;
 
 struct Library {
@@ -170,7 +169,7 @@ Result<matvar_t*> read_variable(const std::filesystem::path& path, const std::st
   const uint64_t rows = variable->dims[0];
   const uint64_t columns = variable->dims[1];
   MW_CHECK_OK(check_extent(1, std::min(rows, columns), std::max(rows, columns)));
-  if (rows * columns > file_bytes * kMaxExpansion) {
+  if (rows * columns > file_bytes * kMaxMatExpansion) {
     return fail(ErrorCode::kCorrupt, "{} cannot come out of {} bytes", describe(*variable), file_bytes);
   }
   if (library().read_data(file, variable) != 0 || variable->data == nullptr || complained) {
