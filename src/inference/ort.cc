@@ -10,7 +10,14 @@
 namespace millwright::inference {
 namespace {
 
-constexpr size_t kMaxReason = 300;  // ONNX Runtime's messages can hold whole graphs
+// ONNX Runtime's messages can hold whole signatures and graphs, with the reason at their end.
+constexpr size_t kReasonHead = 80;
+constexpr size_t kReasonTail = 240;
+
+std::string shortened(std::string_view message) {
+  if (message.size() <= kReasonHead + kReasonTail) return std::string(message);
+  return fmt::format("{} ... {}", message.substr(0, kReasonHead), message.substr(message.size() - kReasonTail));
+}
 
 // What it would print has been said by the status that it returns.
 void ORT_API_CALL drop_log(void* /*parameter*/, OrtLoggingLevel /*severity*/, const char* /*category*/,
@@ -49,7 +56,7 @@ Result<OrtEnv*> ort_environment() {
 
 Status ort_status(OrtStatus* status, std::string_view what) {
   if (status == nullptr) return {};
-  std::string reason(std::string_view(ort().GetErrorMessage(status)).substr(0, kMaxReason));
+  std::string reason = shortened(ort().GetErrorMessage(status));
   const ErrorCode code = code_of(ort().GetErrorCode(status), reason);
   ort().ReleaseStatus(status);
   for (char& c : reason) {
