@@ -14,7 +14,11 @@ namespace millwright::recording {
 namespace {
 
 constexpr int64_t kDeadlineMs = 300'000;
-constexpr uint64_t kChildBytes = kMaxSamples * sizeof(double) + (512ULL << 20);
+// A variable and its copies may take so much of the child's memory for each byte of the file: a file of a few hundred
+// bytes can ask for gigabytes, but a recording hardly compresses.
+constexpr uint64_t kChildBytesPerByte = 64;
+constexpr uint64_t kChildBaseBytes = 256ULL << 20;
+constexpr uint64_t kMaxChildBytes = kMaxSamples * sizeof(double) + kChildBaseBytes;
 constexpr uint64_t kHeaderBytes = 128;
 constexpr size_t kMaxElements = 100'000;
 
@@ -103,8 +107,9 @@ Result<Recording> decode_mat(const std::filesystem::path& path, const ReadOption
   FileSource source = MW_TRY(FileSource::open(path, kMaxFileBytes));
   MW_CHECK_OK(check_mat_elements(source));
   MW_CHECK_OK(load_mat_library());
+  const uint64_t memory = std::min(kMaxChildBytes, kChildBaseBytes + kChildBytesPerByte * source.size());
   IsolatedRun child = MW_TRY(IsolatedRun::start(
-      {kChildBytes, kDeadlineMs}, [&](Reply& reply) { answer_mat(path, options.variable, source.size(), reply); }));
+      {memory, kDeadlineMs}, [&](Reply& reply) { answer_mat(path, options.variable, source.size(), reply); }));
   return decode_mat_answer([&](std::span<std::byte> into) { return child.read(into); }, source.size(), options);
 }
 
