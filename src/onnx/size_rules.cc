@@ -256,6 +256,8 @@ Guess unsqueeze(const wire::NodeProto& node, const Inputs& inputs) {
     axes.assign(attribute->ints().begin(), attribute->ints().end());
   }
   if (x == nullptr || axes.empty() || axes.size() > kMaxTrackedValues) return std::nullopt;
+  // A hostile file may give axes that are no numbers; those cannot even be sorted.
+  if (std::ranges::any_of(axes, [](double axis) { return !std::isfinite(axis); })) return std::nullopt;
   Known out = *x;
   const size_t rank = out.shape.size() + axes.size();
   for (double& axis : axes) axis += axis < 0 ? static_cast<double>(rank) : 0.0;
