@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// millwright-agent: flags and wiring. What it does is in src/edge.
+#include <cstdio>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "edge/agent.h"
+#include "edge/event_log.h"
+#include "inference/trial.h"
+
+namespace {
+
+using millwright::edge::Agent;
+
+constexpr int kDone = 0;
+constexpr int kNo = 1;
+constexpr int kWrongUsage = 2;
+
+int check(const std::string& config, bool as_json) {
+  const auto lines = millwright::edge::check_config(config);
+  bool good = true;
+  nlohmann::json list = nlohmann::json::array();
+  for (const auto& line : lines) {
+    good = good && line.good;
+    list.push_back({{"good", line.good}, {"what", line.what}, {"found", line.found}});
+    if (!as_json) std::printf("%s %s: %s\n", line.good ? "ok  " : "BAD ", line.what.c_str(), line.found.c_str());
+  }
+  if (as_json) std::printf("%s\n", nlohmann::json({{"good", good}, {"checks", list}}).dump().c_str());
+  // A file that cannot be read at all is wrong input; a check that failed is the answer "no".
+  if (lines.size() == 1 && !good) return kWrongUsage;
+  return good ? kDone : kNo;
+}
+
+int report(const millwright::Error& error) {
+  millwright::edge::log_event(millwright::edge::Level::kError, "cannot_go_on", {{"error", error.message}});
+  std::fprintf(stderr, "millwright-agent: %s\n", error.message.c_str());
+  return millwright::exit_status(error.code);
+}
+
+int run(const millwright::edge::AgentOptions& options) {
+  const millwright::SystemClock clock;
+  const auto agent = Agent::create(options, clock);
+  if (!agent) return report(agent.error());
+  const auto status = (*agent)->run();
+  return status ? kDone : report(status.error());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  millwright::inference::run_trial_child_if_asked(argc, argv);
+  CLI::App app{"Watches machines, decides every stroke, keeps doing so. Not a safety function (ISO 13849, IEC 61508)."};
+  millwright::edge::AgentOptions options;
+  options.version = MILLWRIGHT_VERSION;
+  bool only_check = false;
+  bool as_json = false;
+  app.add_option("--config", options.config, "the configuration, a TOML file")->required();
+  app.add_flag("--check", only_check,
+               "test the configuration and what it names, then end: 0 good, 1 not, 2 unreadable");
+  app.add_flag("--fast", options.fast, "play recordings and simulated presses without waiting");
+  app.add_flag("--json", as_json, "with --check: one JSON object");
+  app.set_version_flag("--version", std::string("millwright-agent ") + MILLWRIGHT_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kWrongUsage;
+  }
+  if (only_check) return check(options.config.string(), as_json);
+  Agent::block_signals();
+  return run(options);
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "edge/agent.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include <nlohmann/json.hpp>
+
+#include "base/check.h"
+#include "edge/bundle_judge.h"
+#include "edge/event_log.h"
+
+namespace millwright::edge {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kTickMs = 1000;
+constexpr int64_t kPatienceMs = 10'000;
+constexpr double kNanosPerSecond = 1e9;
+
+sigset_t handled_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set, signal);
+  return set;
+}
+
+// Whole or not at all for whoever reads it, but not synced: a status is stale after a power cut anyway, and a sync each
+// second wears a flash card.
+Status replace_file(const std::filesystem::path& path, std::string_view text) {
+  const std::string temporary = path.string() + ".new";
+  Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  const bool written =
+      file.valid() && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) {
+    return fail(ErrorCode::kIo, "{}: cannot write: {}", path.string(), std::strerror(errno));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Descriptor> lock_state(const std::filesystem::path& state) {
+  std::error_code error;
+  std::filesystem::create_directories(state, error);
+  if (error) return fail(ErrorCode::kIo, "{}: cannot create the state folder: {}", state.string(), error.message());
+  const auto path = state / "lock";
+  Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (!lock.valid()) return fail(ErrorCode::kIo, "{}: cannot open: {}", path.string(), std::strerror(errno));
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return fail(ErrorCode::kUnavailable, "{}: another agent works with this state folder", path.string());
+  }
+  return lock;
+}
+
+void Agent::block_signals() {
+  const sigset_t set = handled_signals();
+  MW_CHECK(::pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0, "signals can always be blocked");
+}
+
+Agent::Agent(const AgentOptions& options, Config config, const Clock& clock)
+    : options_(options), config_(std::move(config)), clock_(clock) {
+  const sigset_t set = handled_signals();
+  signals_ = Descriptor(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  ended_ = Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  MW_CHECK(signals_.valid() && ended_.valid(), "descriptors for signals and events are always to be had");
+}
+
+Agent::~Agent() = default;
+
+Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options, const Clock& clock) {
+  std::unique_ptr<Agent> agent(new Agent(options, MW_TRY(load_config(options.config)), clock));
+  // A bundle that cannot be read is refused before anything is written.
+  for (const AssetConfig& asset : agent->config_.assets) {
+    if (!asset.bundle.empty()) MW_CHECK_OK(check_bundle(asset));
+  }
+  agent->lock_ = MW_TRY(lock_state(agent->config_.state));
+  MW_CHECK_OK(agent->open_assets());
+  return agent;
+}
+
+Status Agent::open_assets() {
+  for (const AssetConfig& asset : config_.assets) {
+    const auto on_end = [fd = ended_.get()] {
+      const uint64_t one = 1;
+      [[maybe_unused]] const ssize_t n = ::write(fd, &one, sizeof(one));
+    };
+    assets_.push_back(MW_TRY(
+        Asset::create({.config = config_, .asset = asset, .clock = clock_, .fast = options_.fast, .on_end = on_end})));
+  }
+  return {};
+}
+
+Status Agent::load_judge(Asset& asset, const AssetConfig& config) {
+  auto judge = MW_TRY(make_bundle_judge(config));
+  if (judge->facts().digest == asset.model()) return {};
+  log_event(Level::kInfo, "model_loaded",
+            {{"asset_id", asset.id()}, {"model", judge->facts().digest.hex()}, {"bundle", config.bundle.string()}});
+  asset.offer(std::move(judge));
+  return {};
+}
+
+// For assets that play what waits for them a missing model is an error; a live one goes on without, and says so in
+// every record.
+Status Agent::load_judges(bool live) {
+  for (const auto& asset : assets_) {
+    if (asset->live() != live || asset->config().bundle.empty()) continue;
+    const Status loaded = load_judge(*asset, asset->config());
+    if (loaded) continue;
+    if (!live) return loaded;
+    asset->give_up_judge();
+    log_event(Level::kError, "model_refused", {{"asset_id", asset->id()}, {"error", loaded.error().message}});
+  }
+  return {};
+}
+
+Status Agent::run() {
+  started_ns_ = clock_.monotonic_ns();
+  MW_CHECK_OK(load_judges(false));
+  log_event(Level::kInfo, "started",
+            {{"version", options_.version}, {"device_id", config_.device_id}, {"assets", assets_.size()}});
+  for (const auto& asset : assets_) asset->start();
+  MW_CHECK_OK(load_judges(true));
+  int64_t next_tick = 0;
+  while (!all_ended()) {
+    if (clock_.monotonic_ns() >= next_tick) {
+      for (const auto& asset : assets_) asset->tick();
+      write_status("running");
+      next_tick = clock_.monotonic_ns() + int64_t{kTickMs} * 1'000'000;
+    }
+    std::array<pollfd, 2> fds{
+        {{.fd = signals_.get(), .events = POLLIN, .revents = 0}, {.fd = ended_.get(), .events = POLLIN, .revents = 0}}};
+    ::poll(fds.data(), fds.size(), kTickMs);
+    uint64_t count = 0;
+    [[maybe_unused]] const ssize_t n = ::read(ended_.get(), &count, sizeof(count));
+    if (handle_signal()) break;
+  }
+  return stop();
+}
+
+// True: somebody said stop.
+bool Agent::handle_signal() {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info))) {
+    switch (info.ssi_signo) {
+      case SIGHUP: reload(); break;
+      case SIGUSR1:
+        for (const auto& asset : assets_) asset->acknowledge();
+        log_event(Level::kInfo, "alarms_acknowledged", json::object());
+        break;
+      default: return true;
+    }
+  }
+  return false;
+}
+
+bool Agent::all_ended() const {
+  return std::all_of(assets_.begin(), assets_.end(), [](const auto& asset) { return asset->ended(); });
+}
+
+// Takes over the bundles of the configuration as it is now; a file with a mistake changes nothing.
+void Agent::reload() {
+  const auto config = load_config(options_.config);
+  if (!config) {
+    log_event(Level::kError, "reload_refused", {{"error", config.error().message}});
+    return;
+  }
+  for (const AssetConfig& wanted : config->assets) {
+    const auto found =
+        std::find_if(assets_.begin(), assets_.end(), [&](const auto& asset) { return asset->id() == wanted.id; });
+    if (found == assets_.end()) {
+      log_event(Level::kWarning, "reload_needs_restart", {{"asset_id", wanted.id}, {"why", "a new asset"}});
+      continue;
+    }
+    if (wanted.bundle.empty()) continue;
+    if (const Status loaded = load_judge(**found, wanted); !loaded) {
+      log_event(Level::kError, "model_refused", {{"asset_id", wanted.id}, {"error", loaded.error().message}});
+    }
+  }
+  log_event(Level::kInfo, "reloaded", {{"config", options_.config.string()}});
+}
+
+void Agent::write_status(std::string_view state) {
+  json assets = json::array();
+  for (const auto& asset : assets_) assets.push_back(asset->status());
+  const json status = {{"timestamp", format_utc(clock_.wall_ns())},
+                       {"state", state},
+                       {"device_id", config_.device_id},
+                       {"factory_id", config_.factory_id},
+                       {"line_id", config_.line_id},
+                       {"version", options_.version},
+                       {"pid", ::getpid()},
+                       {"uptime_s", static_cast<double>(clock_.monotonic_ns() - started_ns_) / kNanosPerSecond},
+                       {"assets", assets}};
+  const Status written = replace_file(config_.status, status.dump(2) + "\n");
+  if (!written && !status_failed_) log_event(Level::kError, "status_not_written", {{"error", written.error().message}});
+  status_failed_ = !written;
+}
+
+Status Agent::stop() {
+  Status result;
+  for (const auto& asset : assets_) {
+    if (const Status finished = asset->finish(kPatienceMs); !finished) {
+      log_event(Level::kError, "records_left", {{"asset_id", asset->id()}, {"error", finished.error().message}});
+      result = finished;
+    }
+  }
+  write_status("stopped");
+  log_event(Level::kInfo, "stopped", json::object());
+  return result;
+}
+
+}  // namespace millwright::edge

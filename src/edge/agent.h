@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent: all assets of one configuration, until their sources end or somebody says stop.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "base/error.h"
+#include "edge/asset.h"
+#include "edge/config.h"
+
+namespace millwright::edge {
+
+struct AgentOptions {
+  std::filesystem::path config;
+  bool fast = false;
+  std::string version;
+};
+
+class Agent {
+ public:
+  // Reads the configuration, locks the state folder, opens every asset. Signals must be blocked before (see
+  // block_signals), because threads are started here.
+  static Result<std::unique_ptr<Agent>> create(const AgentOptions& options, const Clock& clock);
+  ~Agent();
+
+  // Runs until every source has ended or SIGTERM or SIGINT came; SIGHUP reloads the bundles, SIGUSR1 acknowledges all
+  // alarms. An error where records could not be written.
+  Status run();
+
+  // In main(), before any thread.
+  static void block_signals();
+
+ private:
+  Agent(const AgentOptions& options, Config config, const Clock& clock);
+  Status open_assets();
+  Status load_judges(bool live);
+  void reload();
+  Status load_judge(Asset& asset, const AssetConfig& config);
+  bool handle_signal();
+  [[nodiscard]] bool all_ended() const;
+  void write_status(std::string_view state);
+  Status stop();
+
+  AgentOptions options_;
+  Config config_;
+  const Clock& clock_;
+  Descriptor lock_;
+  Descriptor signals_;
+  Descriptor ended_;  // an asset's source has ended
+  int64_t started_ns_ = 0;
+  bool status_failed_ = false;
+  std::vector<std::unique_ptr<Asset>> assets_;
+};
+
+// What `--check` found out, one line per thing tested.
+struct CheckLine {
+  bool good = false;
+  std::string what;
+  std::string found;
+};
+// Tests what can be tested without running: files, ports, bundles, clock, disk. Starts nothing, changes nothing.
+std::vector<CheckLine> check_config(const std::filesystem::path& file);
+
+// Takes the lock of a state folder, which it creates; kUnavailable where another agent has it.
+Result<Descriptor> lock_state(const std::filesystem::path& state);
+
+}  // namespace millwright::edge

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// From single strokes to an alarm that an operator can live with, in the terms of ISA-18.2: N-of-M debounce,
+// hysteresis, latching, acknowledge, shelve, and a limit on how often it may call. A pure state machine: no clock, no
+// thread.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace millwright::edge {
+
+struct AlarmOptions {
+  uint32_t raise_n = 3;        // alerts among ...
+  uint32_t raise_m = 5;        // ... the last strokes with a verdict; 1 .. 64
+  double clear_score = 0.45;   // hysteresis: below this score (the threshold is at 0.5) ...
+  uint32_t clear_strokes = 5;  // ... that many times in a row
+  bool latch = false;          // stays until acknowledged, even when the condition is gone
+  uint32_t max_calls_per_hour = 12;
+};
+
+enum class AlarmState : uint8_t {
+  kNormal,
+  kUnacknowledged,        // the condition stands, nobody has confirmed it
+  kAcknowledged,          // the condition stands, confirmed
+  kReturnUnacknowledged,  // the condition is gone, latched until confirmed
+  kShelved,               // silenced by the operator for a time
+};
+enum class AlarmEvent : uint8_t { kRaise, kClear, kAcknowledge, kShelve, kUnshelve };
+
+std::string_view name(AlarmState state);
+
+// The transition table; an event that means nothing in a state leaves it as it is.
+AlarmState next_state(AlarmState state, AlarmEvent event, bool latch);
+
+class Alarm {
+ public:
+  explicit Alarm(const AlarmOptions& options);
+
+  // One stroke with a verdict: its score in [0, 1] and whether it is an alert. Strokes without a verdict say nothing
+  // about the process and must not be given.
+  void stroke(double score, bool is_alert, int64_t monotonic_ns);
+  // Time passes without a stroke: a shelved alarm comes back.
+  void tick(int64_t monotonic_ns);
+  void acknowledge();
+  void shelve(int64_t until_monotonic_ns);
+
+  [[nodiscard]] AlarmState state() const { return state_; }
+  // What drives lamp, record and output.
+  [[nodiscard]] bool active() const;
+  // How often the alarm was raised, and how often of these it was not called out because of the limit.
+  [[nodiscard]] uint64_t raised() const { return raised_; }
+  [[nodiscard]] uint64_t suppressed() const { return suppressed_; }
+
+ private:
+  void apply(AlarmEvent event);
+  void call(int64_t monotonic_ns);
+
+  AlarmOptions options_;
+  AlarmState state_ = AlarmState::kNormal;
+  bool condition_ = false;  // debounced
+  uint64_t recent_ = 0;     // one bit per stroke, the newest lowest
+  uint32_t quiet_ = 0;
+  int64_t shelved_until_ns_ = 0;
+  double tokens_;
+  int64_t tokens_ns_ = 0;
+  uint64_t raised_ = 0;
+  uint64_t suppressed_ = 0;
+};
+
+}  // namespace millwright::edge

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "edge/asset.h"
+
+#include <pthread.h>
+
+#include <nlohmann/json.hpp>
+
+#include "edge/console_output.h"
+#include "edge/event_log.h"
+#include "edge/file_output.h"
+#include "edge/recorded_source.h"
+#include "edge/simulated_press.h"
+#include "edge/udp_source.h"
+
+namespace millwright::edge {
+namespace {
+
+using nlohmann::json;
+
+constexpr int64_t kNanosPerMilli = 1'000'000;
+
+template <typename... Lambdas>
+struct Overloaded : Lambdas... {
+  using Lambdas::operator()...;
+};
+template <typename... Lambdas>
+Overloaded(Lambdas...) -> Overloaded<Lambdas...>;
+
+Result<std::unique_ptr<Output>> make_output(const AssetConfig& asset) {
+  switch (asset.output.kind) {
+    case OutputConfig::Kind::kNone: return std::make_unique<NoOutput>();
+    case OutputConfig::Kind::kConsole: return std::make_unique<ConsoleOutput>(asset.id);
+    case OutputConfig::Kind::kFile: return MW_TRY(FileOutput::create(asset.output.path, asset.output.policy.on_death));
+  }
+  return std::make_unique<NoOutput>();
+}
+
+json percentiles(const LatencyHistogram& histogram) {
+  const auto ms = [](uint64_t ns) { return static_cast<double>(ns) / kNanosPerMilli; };
+  return {{"p50", ms(histogram.percentile_ns(0.5))},
+          {"p95", ms(histogram.percentile_ns(0.95))},
+          {"p99", ms(histogram.percentile_ns(0.99))},
+          {"p999", ms(histogram.percentile_ns(0.999))},
+          {"max", ms(histogram.max_ns())},
+          {"n", histogram.count()}};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SampleSource>> make_source(const AssetConfig& asset, bool fast, const Clock& clock) {
+  const WindowConfig& window = asset.window;
+  return std::visit(Overloaded{[&](const PressSourceConfig& from) -> Result<std::unique_ptr<SampleSource>> {
+                                 return MW_TRY(SimulatedPress::create({.press = from.press,
+                                                                       .strokes_per_minute = from.strokes_per_minute,
+                                                                       .first_stroke = from.first_stroke,
+                                                                       .strokes = from.strokes,
+                                                                       .fast = fast},
+                                                                      clock));
+                               },
+                               [&](const RecordingSourceConfig& from) -> Result<std::unique_ptr<SampleSource>> {
+                                 RecordedOptions options;
+                                 options.paths = from.paths;
+                                 options.read.scale = from.scale;
+                                 options.read.variable = from.variable;
+                                 options.read.columns = from.columns;
+                                 options.channels = window.channels;
+                                 options.rate_hz = window.rate_hz;
+                                 options.length = window.length;
+                                 options.strokes_per_minute = from.strokes_per_minute;
+                                 options.fast = fast;
+                                 return MW_TRY(RecordedSource::create(options, clock));
+                               },
+                               [&](const UdpSourceConfig& from) -> Result<std::unique_ptr<SampleSource>> {
+                                 return MW_TRY(UdpSource::create({.address = from.address,
+                                                                  .port = from.port,
+                                                                  .from = from.from,
+                                                                  .channels = window.channels,
+                                                                  .rate_hz = window.rate_hz},
+                                                                 clock));
+                               }},
+                    asset.source);
+}
+
+Status check_trigger(const AssetConfig& asset, const SampleSource& source) {
+  const bool external = std::holds_alternative<signal::ExternalTrigger>(asset.trigger);
+  const auto* recorded = dynamic_cast<const RecordedSource*>(&source);
+  if (recorded == nullptr) return {};
+  if (external && !recorded->has_triggers()) {
+    return fail(ErrorCode::kInvalidInput,
+                "one long recording has no external trigger; use kind = \"level\" or \"fixed\"");
+  }
+  if (!external && recorded->has_triggers()) {
+    return fail(ErrorCode::kInvalidInput, "a recording of windows is one trigger per window; use kind = \"external\"");
+  }
+  return {};
+}
+
+Asset::Asset(const Settings& settings) : config_(settings.asset), clock_(settings.clock), on_end_(settings.on_end) {}
+
+Result<std::unique_ptr<Asset>> Asset::create(const Settings& settings) {
+  std::unique_ptr<Asset> asset(new Asset(settings));
+  MW_CHECK_OK(asset->open(settings));
+  return asset;
+}
+
+Status Asset::open(const Settings& settings) {
+  const std::string where = fmt::format("asset '{}'", config_.id);
+  source_ = MW_TRY_IN(where, make_source(config_, settings.fast, clock_));
+  if (auto fits = check_trigger(config_, *source_); !fits) return with_context(fits.error(), where);
+  cutter_ = std::make_unique<signal::WindowCutter>(
+      MW_TRY_IN(where, signal::WindowCutter::create(config_.trigger, config_.window.channels, config_.window.length,
+                                                    config_.window.rate_hz)));
+  output_ = MW_TRY_IN(where, make_output(config_));
+  if (config_.collect) {
+    collector_ = MW_TRY_IN(where, NpyCollector::create(*config_.collect, config_.id, config_.window));
+  }
+  if (auto opened = open_records(settings.config); !opened) return with_context(opened.error(), where);
+  StrokeLoopOptions options;
+  options.deadline_ns = config_.deadline_ms * kNanosPerMilli;
+  options.expects_judge = !config_.bundle.empty();
+  options.policy = config_.output.policy;
+  options.alarm = config_.alarm;
+  options.trend = config_.trend;
+  loop_ = std::make_unique<StrokeLoop>(StrokeLoop::Parts{.source = *source_,
+                                                         .cutter = *cutter_,
+                                                         .clock = clock_,
+                                                         .ledger = *ledger_,
+                                                         .writer = *writer_,
+                                                         .output = *output_,
+                                                         .counters = counters_,
+                                                         .collector = collector_.get()},
+                                       options);
+  return {};
+}
+
+Status Asset::open_records(const Config& config) {
+  const auto folder = config.state / config_.id;
+  journal_ = std::make_unique<Journal>(MW_TRY(Journal::open(
+      folder / "records", {.max_file_bytes = config_.records.max_file_bytes, .max_files = config_.records.max_files})));
+  ledger_ = std::make_unique<Ledger>(MW_TRY(Ledger::open({.path = folder / "ledger",
+                                                          .slots = config_.records.ledger_slots,
+                                                          .boot_id = boot_id(),
+                                                          .journal_last_id = journal_->tail().stroke_id,
+                                                          .journal_last_cycle = journal_->tail().plc_cycle})));
+  model::RecordContext labels;
+  labels.factory_id = config.factory_id;
+  labels.line_id = config.line_id;
+  labels.asset_id = config_.id;
+  labels.device_id = config.device_id;
+  labels.boot_id = boot_id();
+  labels.channel_names = config_.window.channel_names;
+  lines_ = std::make_unique<RecordLines>(std::move(labels));
+  writer_ = std::make_unique<RecordWriter>(*ledger_, *journal_, *lines_, journal_->tail().stroke_id,
+                                           [this](const model::StrokeRecord& record) { heard(record); });
+  log_recovery();
+  return {};
+}
+
+void Asset::log_recovery() const {
+  const LedgerRecovery& found = ledger_->recovery();
+  const uint64_t torn = journal_->tail().torn_bytes;
+  if (found.restarted + found.undrained + found.damaged_slots + found.ids_skipped + torn == 0 &&
+      found.moved_aside.empty()) {
+    return;
+  }
+  log_event(found.damaged_slots > 0 || !found.moved_aside.empty() ? Level::kWarning : Level::kInfo, "recovered",
+            {{"asset_id", config_.id},
+             {"strokes_without_verdict", found.restarted},
+             {"entries_not_yet_written", found.undrained},
+             {"damaged_slots", found.damaged_slots},
+             {"stroke_ids_skipped", found.ids_skipped},
+             {"torn_bytes_cut", torn},
+             {"ledger_moved_to", found.moved_aside}});
+}
+
+// The writer's thread sees each record once: where something began or ended, it says so.
+void Asset::heard(const model::StrokeRecord& record) {
+  const json stroke = {{"asset_id", config_.id}, {"stroke_id", record.stroke_id}};
+  const auto log = [&](Level level, std::string_view event, json more) {
+    more.update(stroke);
+    log_event(level, event, more);
+  };
+  if (record.alarm_active != alarm_active_ && record.verdict != model::Verdict::kNoVerdict) {
+    alarm_active_ = record.alarm_active;
+    log(alarm_active_ ? Level::kWarning : Level::kInfo, alarm_active_ ? "alarm_raised" : "alarm_cleared",
+        {{"score", record.score}, {"severity", model::name(record.severity)}});
+  }
+  if (record.trend.rising != trend_rising_ && record.verdict != model::Verdict::kNoVerdict) {
+    trend_rising_ = record.trend.rising;
+    log(trend_rising_ ? Level::kWarning : Level::kInfo, trend_rising_ ? "trend_rising" : "trend_ended",
+        {{"strokes_left", record.trend.strokes_left}});
+  }
+  if (record.sensor_fault != sensor_fault_ &&
+      (record.reason == model::Reason::kSensorFault || record.verdict != model::Verdict::kNoVerdict)) {
+    sensor_fault_ = record.sensor_fault;
+    const bool faulty = sensor_fault_ != signal::SensorFault::kNone;
+    log(faulty ? Level::kWarning : Level::kInfo, faulty ? "sensor_fault" : "sensor_good",
+        {{"fault", signal::name(sensor_fault_)},
+         {"ne107", signal::name(signal::ne107(sensor_fault_))},
+         {"channel", record.sensor_channel}});
+  }
+}
+
+Asset::~Asset() {
+  if (!thread_.joinable()) return;
+  source_->stop();
+  thread_.join();
+}
+
+void Asset::start() {
+  writer_->start();
+  thread_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), config_.id.substr(0, 15).c_str());
+    loop_->run();
+    ended_.store(true, std::memory_order_release);
+    if (on_end_) on_end_();
+  });
+}
+
+void Asset::offer(std::unique_ptr<Judge> judge) {
+  model_ = judge->facts().digest;
+  lines_->add_model(model_, judge->facts().feature_names);
+  loop_->offer(std::move(judge));
+}
+
+void Asset::give_up_judge() { loop_->give_up_judge(); }
+
+void Asset::tick() {
+  loop_->retired().reset();
+  const auto changed = [](uint64_t now, uint64_t& logged) { return std::exchange(logged, now) != now; };
+  if (changed(writer_->failures(), logged_failures_)) {
+    log_event(Level::kError, "records_not_written",
+              {{"asset_id", config_.id}, {"failures", logged_failures_}, {"error", writer_->last_error()}});
+  }
+  if (changed(counters_.cycle_resyncs.get() + counters_.cycle_resets.get(), logged_resyncs_)) {
+    log_event(Level::kWarning, "plc_counter_jumped",
+              {{"asset_id", config_.id},
+               {"resyncs", counters_.cycle_resyncs.get()},
+               {"resets", counters_.cycle_resets.get()}});
+  }
+  if (changed(source_->counters().refused.load(), logged_refused_)) {
+    log_event(Level::kWarning, "packets_refused", {{"asset_id", config_.id}, {"refused", logged_refused_}});
+  }
+  if (!collector_) return;
+  const auto written = collector_->write_if_complete(ended());
+  if (!written) {
+    log_event(Level::kError, "windows_not_written", {{"asset_id", config_.id}, {"error", written.error().message}});
+  } else if (!written->empty()) {
+    log_event(Level::kInfo, "windows_collected",
+              {{"asset_id", config_.id}, {"windows", collector_->collected()}, {"path", written->string()}});
+  }
+}
+
+Status Asset::finish(int64_t patience_ms) {
+  source_->stop();
+  if (thread_.joinable()) thread_.join();
+  ended_ = true;
+  tick();
+  return writer_->finish(patience_ms);
+}
+
+json Asset::status() const {
+  // The order matters: what is released was counted before, so a difference at rest is a loss.
+  const uint64_t triggered = counters_.strokes.get() + ledger_->recovery().strokes;
+  const bool at_rest = ledger_->backlog() == 0;
+  const uint64_t written = writer_->written();
+  const uint64_t difference = triggered - std::min(triggered, written);
+  json verdicts;
+  for (size_t i = 0; i < counters_.verdicts.size(); ++i) {
+    verdicts[model::name(static_cast<model::Verdict>(i))] = counters_.verdicts[i].get();
+  }
+  json reasons = json::object();
+  for (size_t i = 1; i < counters_.reasons.size(); ++i) {
+    reasons[model::name(static_cast<model::Reason>(i))] = counters_.reasons[i].get();
+  }
+  const SourceCounters& source = source_->counters();
+  const double score = counters_.last_score.load();
+  json status = {{"asset_id", config_.id},
+                 {"state", ended() ? "ended" : "running"},
+                 {"model", model_ == Digest{} ? "" : model_.hex()},
+                 {"strokes_triggered", triggered},
+                 {"records_written", written},
+                 {"records_pending", at_rest ? 0 : difference},
+                 {"strokes_missing", at_rest ? difference : 0},
+                 {"last_stroke_id", ledger_->next_id() - 1},
+                 {"verdicts", verdicts},
+                 {"reasons", reasons},
+                 {"plc",
+                  {{"missed", counters_.cycles_missed.get()},
+                   {"resyncs", counters_.cycle_resyncs.get()},
+                   {"resets", counters_.cycle_resets.get()},
+                   {"repeats", counters_.cycle_repeats.get()}}},
+                 {"source",
+                  {{"frames", source.frames.load()},
+                   {"gaps", source.gaps.load()},
+                   {"frames_lost", source.frames_lost.load()},
+                   {"refused", source.refused.load()},
+                   {"late_triggers", counters_.late_events.get()}}},
+                 {"alarm",
+                  {{"state", name(counters_.alarm_state.load())},
+                   {"raised", counters_.alarms_raised.get()},
+                   {"suppressed", counters_.alarms_suppressed.get()}}},
+                 {"trend", {{"rising", counters_.trend_rising.load()}, {"strokes_left", counters_.strokes_left.get()}}},
+                 {"latency_ms", percentiles(counters_.latency)},
+                 {"deciding_ms", percentiles(counters_.deciding)},
+                 {"judge_swaps", counters_.judge_swaps.get()},
+                 {"journal", {{"failures", writer_->failures()}, {"files_removed", journal_->files_removed()}}}};
+  status["last_score"] = score < 0.0 ? json() : json(score);
+  if (collector_) status["windows_collected"] = collector_->collected();
+  return status;
+}
+
+}  // namespace millwright::edge

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// One watched machine: its source, its stroke loop on a thread of its own, its records.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "edge/config.h"
+#include "edge/journal.h"
+#include "edge/judge.h"
+#include "edge/ledger.h"
+#include "edge/npy_collector.h"
+#include "edge/record_lines.h"
+#include "edge/record_writer.h"
+#include "edge/stroke_loop.h"
+
+namespace millwright::edge {
+
+// Makes the source that the configuration names.
+Result<std::unique_ptr<SampleSource>> make_source(const AssetConfig& asset, bool fast, const Clock& clock);
+// Source and trigger must suit one another (an external trigger needs a source that has one).
+Status check_trigger(const AssetConfig& asset, const SampleSource& source);
+
+class Asset {
+ public:
+  struct Settings {
+    const Config& config;
+    const AssetConfig& asset;
+    const Clock& clock;
+    bool fast = false;
+    std::function<void()> on_end;  // called on the asset's thread when its source ends
+  };
+  // Opens source, ledger, journal and output; recovers what a kill left behind.
+  static Result<std::unique_ptr<Asset>> create(const Settings& settings);
+  ~Asset();
+  Asset(const Asset&) = delete;
+  Asset& operator=(const Asset&) = delete;
+
+  void start();
+  // Offers a judge to the running loop; frees the one it replaced.
+  void offer(std::unique_ptr<Judge> judge);
+  // There will be no judge after all: the reason in the records says so.
+  void give_up_judge();
+  void acknowledge() { loop_->acknowledge(); }
+  // Frees what the loop has put down, writes what was collected, logs what changed.
+  void tick();
+  // Stops the source, waits for the loop, writes every record. The last word on how it went.
+  Status finish(int64_t patience_ms);
+
+  [[nodiscard]] const std::string& id() const { return config_.id; }
+  [[nodiscard]] const AssetConfig& config() const { return config_; }
+  [[nodiscard]] bool live() const { return source_->live(); }
+  [[nodiscard]] bool ended() const { return ended_.load(std::memory_order_acquire); }
+  [[nodiscard]] const Digest& model() const { return model_; }
+  [[nodiscard]] nlohmann::json status() const;
+
+ private:
+  explicit Asset(const Settings& settings);
+  Status open(const Settings& settings);
+  Status open_records(const Config& config);
+  void log_recovery() const;
+  void heard(const model::StrokeRecord& record);
+
+  AssetConfig config_;
+  const Clock& clock_;
+  std::function<void()> on_end_;
+  std::unique_ptr<SampleSource> source_;
+  std::unique_ptr<signal::WindowCutter> cutter_;
+  std::unique_ptr<Output> output_;
+  std::unique_ptr<NpyCollector> collector_;
+  std::unique_ptr<Journal> journal_;
+  std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<RecordLines> lines_;
+  std::unique_ptr<RecordWriter> writer_;
+  LoopCounters counters_;
+  std::unique_ptr<StrokeLoop> loop_;
+  std::thread thread_;
+  std::atomic<bool> ended_{false};
+  Digest model_;  // offered last
+  // The writer's thread only: what the last record said, to log changes and not strokes.
+  bool alarm_active_ = false;
+  bool trend_rising_ = false;
+  signal::SensorFault sensor_fault_ = signal::SensorFault::kNone;
+  // The control thread only.
+  uint64_t logged_failures_ = 0;
+  uint64_t logged_resyncs_ = 0;
+  uint64_t logged_refused_ = 0;
+};
+
+}  // namespace millwright::edge

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "edge/bundle_judge.h"
+
+#include <algorithm>
+
+#include "inference/scorer.h"
+#include "inference/trial.h"
+#include "model/bundle.h"
+
+namespace millwright::edge {
+namespace {
+
+// Enough for every lazy initialisation on the path; the judge is not offered before.
+constexpr int kWarmUpRuns = 20;
+
+std::string where(const AssetConfig& asset) {
+  return fmt::format("asset '{}': bundle {}", asset.id, asset.bundle.string());
+}
+
+Result<model::LoadedBundle> load(const AssetConfig& asset) {
+  auto loaded = MW_TRY_IN(where(asset), model::load_bundle(asset.bundle));
+  const signal::FeatureSpec& spec = loaded.bundle.features;
+  const WindowConfig& window = asset.window;
+  if (spec.channels != window.channels || spec.length != window.length || spec.rate_hz != window.rate_hz) {
+    return fail(ErrorCode::kInvalidInput,
+                "{}: wants windows of {} channels, {} samples at {} Hz; the asset's window is {}, {}, {}", where(asset),
+                spec.channels, spec.length, spec.rate_hz, window.channels, window.length, window.rate_hz);
+  }
+  return loaded;
+}
+
+uint8_t provider_index(const std::string& provider) {
+  const auto found = std::find(model::kProviders.begin(), model::kProviders.end(), provider);
+  return found == model::kProviders.end() ? 0 : static_cast<uint8_t>(found - model::kProviders.begin());
+}
+
+class BundleJudge final : public Judge {
+ public:
+  BundleJudge(inference::Scorer scorer, JudgeFacts facts) : scorer_(std::move(scorer)), facts_(std::move(facts)) {}
+
+  [[nodiscard]] const JudgeFacts& facts() const override { return facts_; }
+  [[nodiscard]] bool judge(const signal::Window& window, Judgement& judgement) noexcept override {
+    const inference::Scored scored = scorer_.score(window);
+    judgement = {.raw = scored.raw, .contributions = scored.contributions};
+    return true;  // a failure is a score that is not finite
+  }
+  [[nodiscard]] std::string error() const override { return scorer_.last_error(); }
+
+  void warm_up() {
+    // A ramp is a live signal to every feature; what it scores does not matter.
+    std::vector<float> samples(facts_.channels * facts_.length);
+    for (size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<float>(i % 97) * 0.01F;
+    Judgement ignored;
+    for (int i = 0; i < kWarmUpRuns; ++i) {
+      (void)judge(
+          {.samples = samples, .channels = facts_.channels, .length = facts_.length, .rate_hz = scorer_.spec().rate_hz},
+          ignored);
+    }
+  }
+
+ private:
+  inference::Scorer scorer_;
+  JudgeFacts facts_;
+};
+
+}  // namespace
+
+Status check_bundle(const AssetConfig& asset) {
+  if (const auto loaded = load(asset); !loaded) return std::unexpected(loaded.error());
+  return {};
+}
+
+Result<std::unique_ptr<Judge>> make_bundle_judge(const AssetConfig& asset) {
+  auto loaded = MW_TRY(load(asset));
+  // First in a child process: a model that never returns or eats all memory must not do so here.
+  [[maybe_unused]] const auto trial = MW_TRY_IN(where(asset), inference::try_bundle(loaded.bundle));
+  inference::Scorer scorer = MW_TRY_IN(where(asset), inference::Scorer::create(loaded.bundle));
+  JudgeFacts facts;
+  facts.digest = loaded.digest;
+  facts.threshold = loaded.bundle.threshold;
+  facts.health = loaded.bundle.health;
+  facts.feature_names = loaded.bundle.features.feature_names();
+  facts.provider = provider_index(scorer.features().session().provider());
+  facts.channels = loaded.bundle.features.channels;
+  facts.length = loaded.bundle.features.length;
+  auto judge = std::make_unique<BundleJudge>(std::move(scorer), std::move(facts));
+  judge->warm_up();
+  return judge;
+}
+
+}  // namespace millwright::edge

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// `millwright-agent --check`: what would happen, without doing it.
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "edge/agent.h"
+#include "edge/bundle_judge.h"
+
+namespace millwright::edge {
+namespace {
+
+// Before this instant (2024-01-01) no clock of a box that runs this program can be right.
+constexpr int64_t kEarliestWallNs = 1'704'067'200'000'000'000;
+constexpr uint64_t kWantedFreeBytes = 256ULL << 20;
+
+// The folder itself, or the nearest one above it that exists: where it would be created.
+std::filesystem::path existing_part(std::filesystem::path folder) {
+  std::error_code ignored;
+  while (!std::filesystem::exists(folder, ignored) && folder.has_parent_path() && folder != folder.parent_path()) {
+    folder = folder.parent_path();
+  }
+  return folder.empty() ? "." : folder;
+}
+
+CheckLine check_folder(std::string what, const std::filesystem::path& folder) {
+  const auto part = existing_part(folder);
+  if (::access(part.c_str(), W_OK | X_OK) != 0) {
+    return {false, std::move(what), fmt::format("{} cannot be written; give this user the right to it", part.string())};
+  }
+  struct statvfs disk{};
+  ::statvfs(part.c_str(), &disk);
+  const uint64_t free_bytes = static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
+  return {free_bytes >= kWantedFreeBytes, std::move(what),
+          fmt::format("{} can be written, {} MiB free, {} MiB wanted", folder.string(), free_bytes >> 20,
+                      kWantedFreeBytes >> 20)};
+}
+
+CheckLine line_of(std::string what, const Status& status, std::string found) {
+  return {status.has_value(), std::move(what), status ? std::move(found) : status.error().message};
+}
+
+void check_asset(const AssetConfig& asset, std::vector<CheckLine>& lines) {
+  const std::string who = fmt::format("asset '{}': ", asset.id);
+  const SystemClock clock;
+  const auto source = make_source(asset, true, clock);
+  Status sound;
+  if (!source) {
+    sound = std::unexpected(source.error());
+  } else {
+    sound = check_trigger(asset, **source);
+  }
+  lines.push_back(line_of(who + "source", sound, "opens, and suits window and trigger"));
+  const auto cutter =
+      signal::WindowCutter::create(asset.trigger, asset.window.channels, asset.window.length, asset.window.rate_hz);
+  lines.push_back(line_of(who + "trigger", cutter ? Status() : Status(std::unexpected(cutter.error())), "valid"));
+  if (asset.bundle.empty()) {
+    lines.push_back({true, who + "model",
+                     asset.collect ? "none yet: windows are collected, records say NO_VERDICT(no_model)"
+                                   : "none: records will say NO_VERDICT(no_model)"});
+  } else {
+    const auto judge = make_bundle_judge(asset);
+    lines.push_back(line_of(
+        who + "model", judge ? Status() : Status(std::unexpected(judge.error())),
+        judge ? fmt::format("{} is proven on its golden vectors", (*judge)->facts().digest.hex()) : std::string()));
+  }
+  if (asset.output.kind == OutputConfig::Kind::kFile) {
+    lines.push_back(check_folder(who + "output", asset.output.path.parent_path()));
+  }
+  if (asset.collect) lines.push_back(check_folder(who + "collect", asset.collect->folder));
+  lines.push_back({true, who + "fail-safe",
+                   fmt::format("no verdict: {}, start: {}, agent's death: {}", name(asset.output.policy.on_no_verdict),
+                               name(asset.output.policy.on_start), name(asset.output.policy.on_death))});
+}
+
+CheckLine check_lock(const std::filesystem::path& state) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(state, ignored)) return {true, "state is free", "will be created"};
+  const auto lock = lock_state(state);
+  return line_of("state is free", lock ? Status() : Status(std::unexpected(lock.error())), "no other agent uses it");
+}
+
+}  // namespace
+
+std::vector<CheckLine> check_config(const std::filesystem::path& file) {
+  std::vector<CheckLine> lines;
+  const auto config = load_config(file);
+  if (!config) return {{false, "configuration", config.error().message}};
+  lines.push_back({true, "configuration", fmt::format("{}: {} assets", file.string(), config->assets.size())});
+  const SystemClock clock;
+  lines.push_back(
+      {clock.wall_ns() >= kEarliestWallNs, "clock",
+       fmt::format("it is {}; records carry it, decisions do not depend on it", format_utc(clock.wall_ns()))});
+  lines.push_back(check_folder("state", config->state));
+  lines.push_back(check_lock(config->state));
+  lines.push_back(check_folder("status", config->status.parent_path()));
+  for (const AssetConfig& asset : config->assets) check_asset(asset, lines);
+  return lines;
+}
+
+}  // namespace millwright::edge

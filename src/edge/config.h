@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's one TOML file. Strict: what is not known, not allowed or missing is refused with file, line, key, what is
+// allowed and, for a misspelt key, the nearest known one. docs in deploy/examples/.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "edge/alarm.h"
+#include "edge/output.h"
+#include "edge/press_signal.h"
+#include "edge/trend.h"
+#include "signal/trigger.h"
+
+namespace millwright::edge {
+
+inline constexpr uint64_t kMaxConfigBytes = 1 << 20;
+inline constexpr size_t kMaxAssets = 256;
+
+struct WindowConfig {
+  size_t channels = 1;
+  size_t length = 0;     // samples per channel
+  double rate_hz = 0.0;  // 0: a curve
+  std::vector<std::string> channel_names;
+};
+
+struct PressSourceConfig {
+  PressOptions press;  // channels, length and rate are the window's
+  double strokes_per_minute = 18.0;
+  uint64_t first_stroke = 1;
+  uint64_t strokes = 0;
+};
+
+struct RecordingSourceConfig {
+  std::vector<std::filesystem::path> paths;
+  double strokes_per_minute = 18.0;
+  double scale = 1.0;
+  std::string variable;
+  std::vector<std::string> columns;
+};
+
+struct UdpSourceConfig {
+  std::string address = "127.0.0.1";
+  uint16_t port = 0;
+  std::string from;
+};
+
+using SourceConfig = std::variant<PressSourceConfig, RecordingSourceConfig, UdpSourceConfig>;
+
+struct OutputConfig {
+  enum class Kind : uint8_t { kNone, kConsole, kFile };
+  Kind kind = Kind::kNone;
+  std::filesystem::path path;  // for kFile
+  OutputPolicy policy;
+};
+
+struct CollectConfig {
+  std::filesystem::path folder;
+  uint64_t windows = 0;
+};
+
+struct RecordsConfig {
+  uint64_t max_file_bytes = 16 << 20;
+  size_t max_files = 64;
+  size_t ledger_slots = 1024;
+};
+
+struct AssetConfig {
+  std::string id;
+  std::filesystem::path bundle;  // empty: no model
+  int64_t deadline_ms = 0;
+  WindowConfig window;
+  signal::TriggerSpec trigger;
+  SourceConfig source;
+  OutputConfig output;
+  AlarmOptions alarm;
+  TrendOptions trend;
+  std::optional<CollectConfig> collect;
+  RecordsConfig records;
+};
+
+struct Config {
+  std::filesystem::path file;  // where it was read from
+  std::string device_id;
+  std::string factory_id;
+  std::string line_id;
+  std::filesystem::path state;   // folder: ledgers, records, lock
+  std::filesystem::path status;  // file; default: state/status.json
+  std::vector<AssetConfig> assets;
+};
+
+// Relative paths count from `folder`; `name` is what messages call the text. Every problem is one line of the message,
+// the first ones first, at most kMaxProblems.
+inline constexpr size_t kMaxProblems = 20;
+Result<Config> parse_config(std::string_view text, const std::string& name, const std::filesystem::path& folder);
+Result<Config> load_config(const std::filesystem::path& file);
+
+}  // namespace millwright::edge

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "edge/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace millwright::edge {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::string_view kGood = R"([agent]
+device_id = "box-7"
+factory_id = "plant"
+line_id = "line1"
+state = "state"
+
+[[asset]]
+id = "press1"
+deadline_ms = 500
+[asset.window]
+length = 2000
+rate_hz = 10000
+[asset.trigger]
+kind = "external"
+[asset.source]
+kind = "simulated-press"
+strokes_per_minute = 18
+[asset.output]
+kind = "none"
+on_no_verdict = "hold"
+on_start = "stop"
+on_death = "pass"
+)";
+
+std::string replaced(std::string_view what, std::string_view by) {
+  std::string text(kGood);
+  text.replace(text.find(what), what.size(), by);
+  return text;
+}
+
+std::string problem(const std::string& text) {
+  const auto config = parse_config(text, "agent.toml", "/etc/millwright");
+  return config ? "" : config.error().message;
+}
+
+TEST(Config, ReadsWhatIsThereAndFillsInTheRest) {
+  const auto config = parse_config(kGood, "agent.toml", "/etc/millwright");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->state, "/etc/millwright/state");
+  EXPECT_EQ(config->status, "/etc/millwright/state/status.json");
+  ASSERT_EQ(config->assets.size(), 1U);
+  const AssetConfig& asset = config->assets[0];
+  EXPECT_EQ(asset.window.length, 2000U);
+  EXPECT_EQ(std::get<PressSourceConfig>(asset.source).press.length, 2000U);
+  EXPECT_EQ(asset.output.policy.on_no_verdict, FailSafe::kHold);
+  EXPECT_EQ(asset.output.policy.on_death, FailSafe::kPass);
+}
+
+struct Bad {
+  std::string_view what;
+  std::string_view by;
+  std::string_view message;
+};
+
+TEST(Config, RefusesWhatItDoesNotKnowWithFileLineKeyAndWhatIsAllowed) {
+  const std::vector<Bad> cases = {
+      {"deadline_ms = 500", "deadlin_ms = 500",
+       "agent.toml:9: asset 'press1'.deadlin_ms: unknown key; did you mean 'deadline_ms'?"},
+      {"deadline_ms = 500", "deadlin_ms = 500", "asset 'press1'.deadline_ms: is required and missing"},
+      {"deadline_ms = 500", "deadline_ms = 0",
+       "agent.toml:9: asset 'press1'.deadline_ms: 0 is not allowed; 1 to 600000"},
+      {"deadline_ms = 500", "deadline_ms = 200", "the window alone takes 200 ms"},
+      {"deadline_ms = 500", "deadline_ms = \"soon\"", "must be a whole number"},
+      {"rate_hz = 10000", "rate_hz = nan", "is not allowed"},
+      {"rate_hz = 10000", "rate_hz = 10000\nchannels = 65", "65 is not allowed; 1 to 64"},
+      {"\"hold\"", "\"ignore\"", "'ignore' is not allowed; one of: hold, stop, pass"},
+      {"on_death = \"pass\"", "", "on_death: is required and missing"},
+      {"id = \"press1\"", "id = \"press/1\"", "must be 1 to 64 of"},
+      {"device_id = \"box-7\"", "device_id = \"..\"", "must be 1 to 64 of"},
+      {"kind = \"external\"", "kind = \"external\"\nlevel = 3",
+       "agent.toml:15: asset 'press1'.trigger.level: unknown key"},
+      {"[agent]", "colour = 3\n[agent]", "agent.toml:1: colour: unknown key; known here: agent, asset"},
+      {"[[asset]]", "[asset]", "at least one [[asset]] section is required"},
+      {"[agent]", "[agent", "not valid TOML"},
+      {"kind = \"none\"", "kind = \"file\"", "output.path: is required and missing"},
+  };
+  for (const Bad& bad : cases) EXPECT_THAT(problem(replaced(bad.what, bad.by)), HasSubstr(bad.message)) << bad.by;
+}
+
+TEST(Config, RefusesTwoAssetsOfOneName) {
+  const std::string text(kGood);
+  EXPECT_THAT(problem(text + text.substr(text.find("[[asset]]"))), HasSubstr("is used by another asset too"));
+}
+
+TEST(Config, ShowsAllProblemsAtOnce) {
+  std::string text = replaced("\"hold\"", "\"ignore\"");
+  text.replace(text.find("\"stop\""), 6, "\"halt\"");
+  EXPECT_THAT(problem(text), HasSubstr("'ignore'"));
+  EXPECT_THAT(problem(text), HasSubstr("'halt'"));
+}
+
+TEST(Config, TheExamplesAreValid) {
+  size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(MILLWRIGHT_SOURCE_DIR "/deploy/examples")) {
+    if (entry.path().extension() != ".toml") continue;
+    const auto config = load_config(entry.path());
+    EXPECT_TRUE(config) << config.error().message;
+    ++count;
+  }
+  EXPECT_GE(count, 3U);
+}
+
+}  // namespace
+}  // namespace millwright::edge

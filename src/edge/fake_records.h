@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Records kept in memory, and a folder that goes away with the test.
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/check.h"
+#include "edge/journal.h"
+#include "edge/output.h"
+#include "model/stroke_record.h"
+
+namespace millwright::edge {
+
+class FakeSink final : public RecordSink {
+ public:
+  Status append(std::string_view lines, uint64_t) override {
+    if (failing) return fail(ErrorCode::kIo, "the test says so");
+    while (!lines.empty()) {
+      const size_t end = lines.find('\n');
+      records.push_back(*model::parse_json_line(lines.substr(0, end)));
+      lines.remove_prefix(end + 1);
+    }
+    return {};
+  }
+  bool failing = false;
+  std::vector<model::StrokeRecord> records;
+};
+
+class FakeOutput final : public Output {
+ public:
+  FakeOutput() { states.reserve(100'000); }
+  void drive(const OutputState& state) noexcept override { states.push_back(state); }
+  void heartbeat(uint64_t beat) noexcept override { beats = beat; }
+  std::vector<OutputState> states;
+  uint64_t beats = 0;
+};
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "millwright-edge-XXXXXX").string();
+    MW_CHECK(::mkdtemp(name.data()) != nullptr, "a test needs a folder");
+    path_ = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace millwright::edge

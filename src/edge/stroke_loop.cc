@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "edge/stroke_loop.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace millwright::edge {
+namespace {
+
+constexpr double kNanosPerSecond = 1e9;
+constexpr size_t kMaxEventsPerBlock = 1024;
+
+}  // namespace
+
+struct StrokeLoop::Stroke {
+  TriggerStamp stamp;
+  Ledger::Opened opened;
+  model::StrokeRecord record;
+};
+
+StrokeLoop::StrokeLoop(const Parts& parts, const StrokeLoopOptions& options)
+    : parts_(parts),
+      options_(options),
+      alarm_(options.alarm),
+      trend_(options.trend),
+      no_references_(parts.source.shape().channels),
+      expects_judge_(options.expects_judge),
+      shape_(parts.source.shape()),
+      stopped_(options.policy.on_start != FailSafe::kPass) {
+  events_.reserve(kMaxEventsPerBlock);
+  parts_.output.drive({.stroke_id = 0, .verdict = model::Verdict::kNoVerdict, .stop = stopped_});
+}
+
+StrokeLoop::~StrokeLoop() {
+  delete offered_.load();
+  delete retired_.load();
+}
+
+void StrokeLoop::run() {
+  while (true) {
+    beat(parts_.clock.monotonic_ns());
+    take_offered();
+    const Block block = parts_.source.next(parts_.cutter.max_block(), wake_time());
+    if (block.kind == Block::Kind::kEnd) return close_pending(model::Reason::kSamplesLost);
+    if (block.kind == Block::Kind::kStopped) return close_pending(model::Reason::kRestart);
+    if (block.kind == Block::Kind::kSamples) take(block);
+    watch_pending();
+  }
+}
+
+// The next heartbeat, or the deadline of a stroke whose samples have not all come.
+int64_t StrokeLoop::wake_time() const {
+  if (!pending_open_) return next_beat_ns_;
+  return std::min(next_beat_ns_, pending_stamp_.monotonic_ns + options_.deadline_ns + 1);
+}
+
+// One block of samples in, every stroke that it completes out.
+void StrokeLoop::take(const Block& block) {
+  if (block.gap_frames > 0) {
+    parts_.cutter.push_gap(block.gap_frames);
+    stream_frames_ += block.gap_frames;
+  }
+  events_.clear();
+  for (const auto& event : block.events.first(std::min(block.events.size(), kMaxEventsPerBlock))) {
+    events_.push_back({.sample = stream_frames_ + event.sample, .cycle = event.cycle});
+  }
+  parts_.cutter.push(block.planar, block.frames, events_);
+  stream_frames_ += block.frames;
+  arrival_ns_ = block.arrival_ns;
+  parts_.counters.late_events.set(parts_.cutter.late_events());
+  while (const auto cut = parts_.cutter.next()) {
+    Stroke stroke = begin(cut->trigger);
+    finish(stroke, &*cut, model::Reason::kNone);
+    take_offered();
+  }
+}
+
+// A trigger gets its id at once, so that a kill before its verdict leaves a trace; and when its samples do not come in
+// time, it is given up.
+void StrokeLoop::watch_pending() {
+  while (const auto pending = parts_.cutter.pending()) {
+    Stroke stroke = begin(*pending);
+    if (!late(stroke)) {
+      pending_open_ = true;
+      pending_sample_ = pending->sample;
+      pending_ = stroke.opened;
+      pending_stamp_ = stroke.stamp;
+      return;
+    }
+    parts_.cutter.drop_pending();
+    finish(stroke, nullptr, model::Reason::kDeadline);
+  }
+}
+
+// The stream is over: what was triggered gets its record all the same.
+void StrokeLoop::close_pending(model::Reason reason) {
+  while (const auto pending = parts_.cutter.pending()) {
+    Stroke stroke = begin(*pending);
+    parts_.cutter.drop_pending();
+    finish(stroke, nullptr, reason);
+  }
+}
+
+// The instant of a sample, reckoned back from the arrival of the last one.
+int64_t StrokeLoop::trigger_time(uint64_t sample) const {
+  if (shape_.rate_hz <= 0.0 || sample + 1 >= stream_frames_) return arrival_ns_;
+  const auto frames = static_cast<double>(stream_frames_ - 1 - sample);
+  return arrival_ns_ - static_cast<int64_t>(frames / shape_.rate_hz * kNanosPerSecond);
+}
+
+StrokeLoop::Stroke StrokeLoop::begin(const signal::TriggerEvent& trigger) {
+  Stroke stroke;
+  if (pending_open_ && pending_sample_ == trigger.sample) {
+    pending_open_ = false;
+    stroke.stamp = pending_stamp_;
+    stroke.opened = pending_;
+  } else {
+    const int64_t at = trigger_time(trigger.sample);
+    stroke.stamp.plc_cycle = trigger.cycle.value_or(0);
+    stroke.stamp.monotonic_ns = at;
+    stroke.stamp.wall_ns = parts_.clock.wall_ns() - (parts_.clock.monotonic_ns() - at);
+    account_cycle(stroke.stamp);
+    stroke.opened = parts_.ledger.open_stroke(stroke.stamp);
+    parts_.counters.strokes.add();
+  }
+  stroke.record.stroke_id = stroke.opened.stroke_id;
+  stroke.record.plc_cycle = stroke.stamp.plc_cycle;
+  stroke.record.trigger_wall_ns = stroke.stamp.wall_ns;
+  stroke.record.trigger_monotonic_ns = stroke.stamp.monotonic_ns;
+  stroke.record.score = std::numeric_limits<double>::quiet_NaN();
+  stroke.record.raw_score = std::numeric_limits<double>::quiet_NaN();
+  return stroke;
+}
+
+// Strokes that the PLC counted since the last one, and that never reached us, get their records too.
+void StrokeLoop::account_cycle(const TriggerStamp& stamp) {
+  const uint64_t last = parts_.ledger.last_cycle();
+  if (stamp.plc_cycle == 0 || last == 0 || stamp.plc_cycle == last + 1) return;
+  if (stamp.plc_cycle <= last) {
+    (stamp.plc_cycle == last ? parts_.counters.cycle_repeats : parts_.counters.cycle_resets).add();
+    return;
+  }
+  const uint64_t missed = stamp.plc_cycle - last - 1;
+  if (missed > kMaxMissedCycles) {
+    parts_.counters.cycle_resyncs.add();
+    return;
+  }
+  TriggerStamp first = stamp;
+  first.plc_cycle = last + 1;
+  parts_.ledger.add_run(model::Reason::kMissed, first, missed);
+  parts_.counters.cycles_missed.add(missed);
+  parts_.counters.strokes.add(missed);
+  parts_.counters.verdicts[static_cast<size_t>(model::Verdict::kNoVerdict)].add(missed);
+  parts_.counters.reasons[static_cast<size_t>(model::Reason::kMissed)].add(missed);
+}
+
+bool StrokeLoop::late(const Stroke& stroke) const {
+  return parts_.clock.monotonic_ns() - stroke.stamp.monotonic_ns > options_.deadline_ns;
+}
+
+// From the window to the record. Where `cut` is null the samples never came, and `reason` says why.
+void StrokeLoop::finish(Stroke& stroke, const signal::WindowCutter::Cut* cut, model::Reason reason) {
+  model::StrokeRecord& record = stroke.record;
+  if (!stroke.opened.kept) {
+    record.reason = model::Reason::kOverload;
+  } else {
+    record.reason = cut == nullptr ? reason : examine(stroke, *cut);
+  }
+  if (record.reason != model::Reason::kNone) record.verdict = model::Verdict::kNoVerdict;
+  conclude(stroke);
+  if (stroke.opened.kept) parts_.ledger.decide(record);
+  parts_.writer.wake();
+}
+
+// Everything that forbids a verdict, in the order in which it is known.
+model::Reason StrokeLoop::examine(Stroke& stroke, const signal::WindowCutter::Cut& cut) {
+  if (cut.torn) return model::Reason::kSamplesLost;
+  const bool has_references = judge_ && !judge_->facts().health.empty();
+  const auto finding =
+      signal::check_health(cut.window, has_references ? std::span(judge_->facts().health) : std::span(no_references_));
+  if (finding.fault != signal::SensorFault::kNone) {
+    stroke.record.sensor_fault = finding.fault;
+    stroke.record.sensor_channel = static_cast<uint8_t>(finding.channel);
+    return model::Reason::kSensorFault;
+  }
+  if (!judge_) {
+    if (expects_judge_.load(std::memory_order_relaxed)) return model::Reason::kStarting;
+    if (parts_.collector != nullptr) parts_.collector->collect(cut.window);
+    return model::Reason::kNoModel;
+  }
+  if (late(stroke)) return model::Reason::kDeadline;
+  return judge(stroke, cut.window);
+}
+
+model::Reason StrokeLoop::judge(Stroke& stroke, const signal::Window& window) {
+  const JudgeFacts& facts = judge_->facts();
+  Judgement judgement;
+  model::StrokeRecord& record = stroke.record;
+  record.model = facts.digest;
+  record.provider = facts.provider;
+  record.threshold = facts.threshold.threshold;
+  if (!judge_->judge(window, judgement) || !std::isfinite(judgement.raw)) return model::Reason::kModelError;
+  record.raw_score = judgement.raw;
+  record.score = facts.threshold.score01(judgement.raw);
+  record.is_alert = facts.threshold.is_alert(judgement.raw);
+  record.severity = facts.threshold.severity(judgement.raw);
+  record.top = model::top_features(judgement.contributions);
+  // Late numbers are kept for whoever looks for the cause, but they are no verdict.
+  if (late(stroke)) return model::Reason::kDeadline;
+  record.verdict = record.is_alert ? model::Verdict::kNoGo : model::Verdict::kGo;
+  return model::Reason::kNone;
+}
+
+// Alarm, trend and output. The clock is read after the output was driven: a verdict that came too late there is taken
+// back, so that no record says GO for an output that was set after the deadline.
+void StrokeLoop::conclude(Stroke& stroke) {
+  model::StrokeRecord& record = stroke.record;
+  LoopCounters& counters = parts_.counters;
+  if (record.verdict != model::Verdict::kNoVerdict) {
+    alarm_.stroke(record.score, record.is_alert, stroke.stamp.monotonic_ns);
+    record.trend = trend_.stroke(record.raw_score, record.threshold);
+    counters.last_score.store(record.score, std::memory_order_relaxed);
+    counters.trend_rising.store(record.trend.rising, std::memory_order_relaxed);
+    counters.strokes_left.set(record.trend.strokes_left);
+  }
+  record.alarm_active = alarm_.active();
+  const bool before = stopped_;
+  const auto drive = [&] {
+    stopped_ = decide_stop(options_.policy, record.verdict, record.alarm_active, before);
+    parts_.output.drive({.stroke_id = record.stroke_id, .verdict = record.verdict, .stop = stopped_});
+  };
+  drive();
+  int64_t now = parts_.clock.monotonic_ns();
+  if (record.verdict != model::Verdict::kNoVerdict && now - stroke.stamp.monotonic_ns > options_.deadline_ns) {
+    record.verdict = model::Verdict::kNoVerdict;
+    record.reason = model::Reason::kDeadline;
+    drive();
+    now = parts_.clock.monotonic_ns();
+  }
+  record.output_stop = stopped_;
+  record.latency_ns = now - stroke.stamp.monotonic_ns;
+  counters.latency.add(record.latency_ns);
+  counters.deciding.add(now - arrival_ns_);
+  counters.verdicts[static_cast<size_t>(record.verdict)].add();
+  counters.reasons[static_cast<size_t>(record.reason)].add();
+  counters.alarms_raised.set(alarm_.raised());
+  counters.alarms_suppressed.set(alarm_.suppressed());
+  counters.alarm_state.store(alarm_.state(), std::memory_order_relaxed);
+}
+
+void StrokeLoop::beat(int64_t now_ns) {
+  if (now_ns < next_beat_ns_) return;
+  next_beat_ns_ = now_ns + kHeartbeatNs;
+  alarm_.tick(now_ns);
+  if (acknowledge_.exchange(false, std::memory_order_relaxed)) alarm_.acknowledge();
+  const int64_t shelve = shelve_ns_.exchange(0, std::memory_order_relaxed);
+  if (shelve > 0) alarm_.shelve(now_ns + shelve);
+  parts_.counters.alarm_state.store(alarm_.state(), std::memory_order_relaxed);
+  parts_.output.heartbeat(++beats_);
+}
+
+void StrokeLoop::take_offered() {
+  if (offered_.load(std::memory_order_relaxed) == nullptr || retired_.load(std::memory_order_acquire) != nullptr)
+    return;
+  Judge* next = offered_.exchange(nullptr, std::memory_order_acq_rel);
+  if (next == nullptr) return;
+  Judge* before = judge_.release();
+  judge_.reset(next);
+  retired_.store(before, std::memory_order_release);
+  if (before != nullptr) {
+    trend_.reset();
+    parts_.counters.judge_swaps.add();
+  }
+}
+
+void StrokeLoop::offer(std::unique_ptr<Judge> judge) {
+  delete offered_.exchange(judge.release(), std::memory_order_acq_rel);
+}
+
+std::unique_ptr<Judge> StrokeLoop::retired() {
+  return std::unique_ptr<Judge>(retired_.exchange(nullptr, std::memory_order_acq_rel));
+}
+
+}  // namespace millwright::edge

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "edge/stroke_loop.h"
+
+#include <cstdlib>
+#include <limits>
+#include <new>
+
+#include <gtest/gtest.h>
+
+#include "edge/fake_judge.h"
+#include "edge/fake_records.h"
+#include "edge/fake_source.h"
+
+namespace {
+
+// Every allocation of this thread, while somebody counts.
+thread_local bool counting = false;
+thread_local uint64_t allocations = 0;
+
+void* allocate(size_t bytes) {
+  if (counting) ++allocations;
+  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
+  throw std::bad_alloc();
+}
+
+}  // namespace
+
+#ifndef MILLWRIGHT_SANITIZED
+void* operator new(size_t bytes) { return allocate(bytes); }
+void* operator new[](size_t bytes) { return allocate(bytes); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+#endif
+
+namespace millwright::edge {
+namespace {
+
+using model::Reason;
+using model::StrokeRecord;
+using model::Verdict;
+
+constexpr int64_t kMs = 1'000'000;
+constexpr double kRate = 1000.0;  // 1 ms per sample
+
+// The loop over a script of windows, each kFakeLength samples of one channel.
+class StrokeLoopTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    options_.deadline_ns = 100 * kMs;
+    options_.policy = {.on_start = FailSafe::kStop, .on_no_verdict = FailSafe::kHold, .stop_on_alarm = false};
+  }
+
+  static std::vector<float> window(float raw) {
+    std::vector<float> samples(kFakeLength, 0.0F);
+    samples[0] = 0.5F;
+    samples[kFakeRaw] = raw;
+    samples[kFakeLength - 1] = -0.5F;
+    return samples;
+  }
+
+  // One stroke of the PLC's cycle, whole, after 8 ms.
+  void play(std::vector<float> samples, uint64_t cycle, uint64_t gap = 0) {
+    source_.add({.planar = std::move(samples),
+                 .events = {{.sample = 0, .cycle = cycle}},
+                 .gap_frames = gap,
+                 .passes_ns = kFakeLength * kMs});
+  }
+
+  void run(bool with_judge = true) {
+    auto cutter = signal::WindowCutter::create(signal::ExternalTrigger{}, 1, kFakeLength, kRate);
+    ASSERT_TRUE(cutter);
+    cutter_ = std::make_unique<signal::WindowCutter>(std::move(*cutter));
+    auto ledger = Ledger::open({.path = folder_.path() / "ledger", .slots = slots_, .boot_id = "b"});
+    ASSERT_TRUE(ledger);
+    ledger_ = std::make_unique<Ledger>(std::move(*ledger));
+    writer_ = std::make_unique<RecordWriter>(*ledger_, sink_, lines_, 0);
+    loop_ = std::make_unique<StrokeLoop>(
+        StrokeLoop::Parts{source_, *cutter_, clock_, *ledger_, *writer_, output_, counters_}, options_);
+    if (with_judge) {
+      loop_->offer(std::make_unique<FakeJudge>(
+          1, kFakeLength, [this](float ms) { clock_.advance_ns(static_cast<int64_t>(ms) * kMs); }));
+    }
+    loop_->run();
+    ASSERT_TRUE(writer_->finish(0));
+  }
+
+  FakeClock clock_{1'000 * kMs};
+  FakeSource source_{{.channels = 1, .rate_hz = kRate}, clock_};
+  TemporaryFolder folder_;
+  FakeSink sink_;
+  FakeOutput output_;
+  RecordLines lines_{model::RecordContext{}};
+  LoopCounters counters_;
+  StrokeLoopOptions options_;
+  size_t slots_ = 64;
+  std::unique_ptr<signal::WindowCutter> cutter_;
+  std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<RecordWriter> writer_;
+  std::unique_ptr<StrokeLoop> loop_;
+};
+
+TEST_F(StrokeLoopTest, AGoodStrokeIsGoAndABadOneIsNoGo) {
+  play(window(0.2F), 1);
+  play(window(5.0F), 2);
+  run();
+  ASSERT_EQ(sink_.records.size(), 2U);
+  EXPECT_EQ(sink_.records[0].verdict, Verdict::kGo);
+  EXPECT_EQ(sink_.records[0].plc_cycle, 1U);
+  EXPECT_FALSE(sink_.records[0].output_stop);
+  EXPECT_EQ(sink_.records[1].verdict, Verdict::kNoGo);
+  EXPECT_TRUE(sink_.records[1].is_alert);
+  EXPECT_TRUE(sink_.records[1].output_stop);
+  EXPECT_NE(sink_.records[1].model, Digest{});
+  EXPECT_EQ(output_.states.back().verdict, Verdict::kNoGo);
+}
+
+TEST_F(StrokeLoopTest, ASlowModelIsNeverALateGo) {
+  auto slow = window(0.2F);
+  slow[kFakeMs] = 200.0F;
+  play(slow, 1);
+  play(window(0.2F), 2);
+  run();
+  EXPECT_EQ(sink_.records[0].verdict, Verdict::kNoVerdict);
+  EXPECT_EQ(sink_.records[0].reason, Reason::kDeadline);
+  EXPECT_GE(sink_.records[0].latency_ns, 200 * kMs);
+  EXPECT_EQ(sink_.records[1].verdict, Verdict::kGo);
+}
+
+TEST_F(StrokeLoopTest, AWindowThatComesLateIsNotEvenJudged) {
+  source_.add({.planar = {0.5F, 0.1F, 0.0F, 0.0F}, .events = {{.sample = 0, .cycle = 1}}, .passes_ns = 4 * kMs});
+  source_.add({.planar = {0.0F, 0.1F, 0.2F, 0.3F}, .passes_ns = 500 * kMs});
+  play(window(0.2F), 2);
+  run();
+  ASSERT_EQ(sink_.records.size(), 2U);
+  EXPECT_EQ(sink_.records[0].reason, Reason::kDeadline);
+  EXPECT_LT(sink_.records[0].latency_ns, 110 * kMs) << "the deadline itself wakes the loop";
+  EXPECT_EQ(sink_.records[1].verdict, Verdict::kGo);
+}
+
+TEST_F(StrokeLoopTest, ModelErrorsAreNoVerdict) {
+  auto nan = window(0.2F);
+  nan[kFakeNan] = 1.0F;
+  auto failing = window(0.2F);
+  failing[kFakeFails] = 1.0F;
+  play(nan, 1);
+  play(failing, 2);
+  run();
+  for (const StrokeRecord& record : sink_.records) {
+    EXPECT_EQ(record.verdict, Verdict::kNoVerdict);
+    EXPECT_EQ(record.reason, Reason::kModelError);
+  }
+}
+
+TEST_F(StrokeLoopTest, ASensorFaultIsNeitherGoNorNoGo) {
+  auto broken = window(5.0F);
+  broken[5] = std::numeric_limits<float>::quiet_NaN();
+  play(broken, 1);
+  play(std::vector<float>(kFakeLength, 0.25F), 2);
+  run();
+  EXPECT_EQ(sink_.records[0].reason, Reason::kSensorFault);
+  EXPECT_EQ(sink_.records[0].sensor_fault, signal::SensorFault::kNotFinite);
+  EXPECT_EQ(sink_.records[1].reason, Reason::kSensorFault);
+  EXPECT_EQ(sink_.records[1].sensor_fault, signal::SensorFault::kFlatLine);
+}
+
+TEST_F(StrokeLoopTest, AHoleInTheWindowIsSamplesLost) {
+  source_.add({.planar = {0.5F, 0.1F, 0.0F, 0.0F}, .events = {{.sample = 0, .cycle = 1}}, .passes_ns = 4 * kMs});
+  source_.add({.planar = {0.3F, 0.4F}, .gap_frames = 2, .passes_ns = 4 * kMs});
+  run();
+  ASSERT_EQ(sink_.records.size(), 1U);
+  EXPECT_EQ(sink_.records[0].reason, Reason::kSamplesLost);
+}
+
+TEST_F(StrokeLoopTest, WithoutAModelTheRecordSaysWhy) {
+  play(window(0.2F), 1);
+  run(false);
+  EXPECT_EQ(sink_.records[0].reason, Reason::kNoModel);
+}
+
+TEST_F(StrokeLoopTest, BeforeTheModelIsThereTheReasonIsStarting) {
+  options_.expects_judge = true;
+  play(window(0.2F), 1);
+  run(false);
+  EXPECT_EQ(sink_.records[0].reason, Reason::kStarting);
+}
+
+TEST_F(StrokeLoopTest, MissedCyclesGetARecordEach) {
+  play(window(0.2F), 10);
+  play(window(0.2F), 14);
+  run();
+  ASSERT_EQ(sink_.records.size(), 5U);
+  for (uint64_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(sink_.records[i].stroke_id, i + 1);
+    EXPECT_EQ(sink_.records[i].plc_cycle, 10 + i);
+    EXPECT_EQ(sink_.records[i].reason, i == 0 || i == 4 ? Reason::kNone : Reason::kMissed);
+  }
+  EXPECT_EQ(counters_.cycles_missed.get(), 3U);
+}
+
+TEST_F(StrokeLoopTest, ACounterThatJumpsTooFarOrBackIsNoLoss) {
+  play(window(0.2F), 10);
+  play(window(0.2F), 10 + kMaxMissedCycles + 2);
+  play(window(0.2F), 3);
+  play(window(0.2F), 3);
+  run();
+  EXPECT_EQ(sink_.records.size(), 4U);
+  EXPECT_EQ(counters_.cycle_resyncs.get(), 1U);
+  EXPECT_EQ(counters_.cycle_resets.get(), 1U);
+  EXPECT_EQ(counters_.cycle_repeats.get(), 1U);
+}
+
+TEST_F(StrokeLoopTest, AFullLedgerIsOverloadAndTheOutputFollowsThePolicy) {
+  slots_ = 4;
+  options_.policy.on_no_verdict = FailSafe::kStop;
+  for (uint64_t cycle = 1; cycle <= 10; ++cycle) play(window(0.2F), cycle);
+  run();
+  ASSERT_EQ(sink_.records.size(), 10U);
+  EXPECT_EQ(sink_.records[2].verdict, Verdict::kGo);
+  EXPECT_EQ(sink_.records[3].reason, Reason::kOverload);
+  EXPECT_EQ(sink_.records[9].reason, Reason::kOverload);
+  EXPECT_TRUE(output_.states.back().stop);
+}
+
+TEST_F(StrokeLoopTest, AWallClockThatJumpsChangesNoVerdict) {
+  for (uint64_t cycle = 1; cycle <= 5; ++cycle) play(window(0.2F), cycle);
+  clock_.jump_wall_ns(-3'600'000 * kMs);
+  run();
+  for (const StrokeRecord& record : sink_.records) {
+    EXPECT_EQ(record.verdict, Verdict::kGo);
+    EXPECT_EQ(record.latency_ns, sink_.records[0].latency_ns);
+  }
+}
+
+TEST_F(StrokeLoopTest, AStrokeInTheMiddleOfAStopIsARestart) {
+  source_.add({.planar = {0.5F, 0.1F}, .events = {{.sample = 0, .cycle = 1}}, .passes_ns = 2 * kMs});
+  source_.stop_at_end();
+  run();
+  ASSERT_EQ(sink_.records.size(), 1U);
+  EXPECT_EQ(sink_.records[0].reason, Reason::kRestart);
+}
+
+TEST_F(StrokeLoopTest, TheOutputHoldsStopsOrPassesByPolicy) {
+  for (const FailSafe policy : {FailSafe::kHold, FailSafe::kStop, FailSafe::kPass}) {
+    for (const bool before : {false, true}) {
+      const bool stop = decide_stop({.on_no_verdict = policy}, Verdict::kNoVerdict, false, before);
+      EXPECT_EQ(stop, policy == FailSafe::kStop || (policy == FailSafe::kHold && before));
+    }
+  }
+  EXPECT_TRUE(decide_stop({.stop_on_alarm = true}, Verdict::kGo, true, false));
+  EXPECT_FALSE(decide_stop({.stop_on_alarm = true}, Verdict::kNoGo, false, true));
+  EXPECT_TRUE(decide_stop({.stop_on_alarm = false}, Verdict::kNoGo, false, false));
+}
+
+TEST_F(StrokeLoopTest, TheHeartbeatGoesOnWithoutStrokes) {
+  source_.add({.passes_ns = 1000 * kMs});
+  play(window(0.2F), 1);
+  run();
+  EXPECT_GE(output_.beats, 10U);
+}
+
+TEST_F(StrokeLoopTest, AnotherJudgeTakesOverBetweenStrokes) {
+  // The first stroke is judged by the first judge; the second is offered while the first is judged.
+  play(window(0.2F), 1);
+  play(window(0.2F), 2);
+  auto offering = window(0.2F);
+  offering[kFakeMs] = 1.0F;
+  play(offering, 3);
+  play(window(0.2F), 4);
+  auto cutter = signal::WindowCutter::create(signal::ExternalTrigger{}, 1, kFakeLength, kRate);
+  auto ledger = Ledger::open({.path = folder_.path() / "ledger", .slots = 64, .boot_id = "b"});
+  RecordWriter writer(*ledger, sink_, lines_, 0);
+  StrokeLoop loop({source_, *cutter, clock_, *ledger, writer, output_, counters_}, options_);
+  loop.offer(std::make_unique<FakeJudge>(
+      1, kFakeLength, [&](float) { loop.offer(std::make_unique<FakeJudge>(1, kFakeLength, nullptr, 9)); }));
+  loop.run();
+  ASSERT_TRUE(writer.finish(0));
+  EXPECT_EQ(sink_.records[2].model.bytes[0], 1);
+  EXPECT_EQ(sink_.records[3].model.bytes[0], 9);
+  EXPECT_EQ(sink_.records[3].stroke_id, 4U);
+  EXPECT_NE(loop.retired(), nullptr);
+}
+
+TEST_F(StrokeLoopTest, NothingIsAllocatedOnceItIsWarm) {
+#ifdef MILLWRIGHT_SANITIZED
+  GTEST_SKIP() << "a sanitizer owns operator new";
+#endif
+  constexpr uint64_t kStrokes = 300;
+  slots_ = 1024;
+  for (uint64_t cycle = 1; cycle <= kStrokes; ++cycle) {
+    auto samples = window(cycle % 7 == 0 ? 5.0F : 0.2F);
+    if (cycle == 2) samples[kFakeMs] = 1.0F;  // the second stroke's judge begins the count
+    if (cycle % 11 == 0) samples[5] = std::numeric_limits<float>::infinity();
+    if (cycle % 13 == 0) samples[kFakeNan] = 1.0F;
+    play(samples, cycle % 17 == 0 ? cycle + 1 : cycle);
+  }
+  auto cutter = signal::WindowCutter::create(signal::ExternalTrigger{}, 1, kFakeLength, kRate);
+  auto ledger = Ledger::open({.path = folder_.path() / "ledger", .slots = slots_, .boot_id = "b"});
+  RecordWriter writer(*ledger, sink_, lines_, 0);
+  StrokeLoop loop({source_, *cutter, clock_, *ledger, writer, output_, counters_}, options_);
+  loop.offer(std::make_unique<FakeJudge>(1, kFakeLength, [](float) { counting = true; }));
+  loop.run();
+  counting = false;
+  EXPECT_EQ(allocations, 0U);
+  ASSERT_TRUE(writer.finish(0));
+  EXPECT_GE(sink_.records.size(), kStrokes);
+}
+
+}  // namespace
+}  // namespace millwright::edge

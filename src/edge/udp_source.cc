@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "edge/udp_source.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace millwright::edge {
+namespace {
+
+constexpr int kReceiveBufferBytes = 4 << 20;
+// A step beyond this is another stream (the sender was restarted), not lost samples.
+constexpr uint64_t kMaxGapFrames = 1 << 20;
+// So many packets from the past in a row are not repeats: the sender's counters went back.
+constexpr uint32_t kMaxRepeats = 16;
+
+}  // namespace
+
+Result<std::unique_ptr<UdpSource>> UdpSource::create(const UdpOptions& options, const Clock& clock) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(options.port);
+  if (::inet_pton(AF_INET, options.address.c_str(), &address.sin_addr) != 1) {
+    return fail(ErrorCode::kInvalidInput, "'{}' is not an IPv4 address", options.address);
+  }
+  in_addr from{};
+  if (!options.from.empty() && ::inet_pton(AF_INET, options.from.c_str(), &from) != 1) {
+    return fail(ErrorCode::kInvalidInput, "'{}' is not an IPv4 address", options.from);
+  }
+  Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return fail(ErrorCode::kIo, "cannot make a UDP socket: {}", std::strerror(errno));
+  // More room bridges a pause of this process; less is not an error.
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBufferBytes, sizeof(kReceiveBufferBytes));
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    return fail(ErrorCode::kUnavailable, "UDP {}:{}: {}; is another program listening there?", options.address,
+                options.port, std::strerror(errno));
+  }
+  socklen_t size = sizeof(address);
+  ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size);
+  return std::unique_ptr<UdpSource>(
+      new UdpSource(options, std::move(socket), ntohs(address.sin_port), from.s_addr, clock));
+}
+
+UdpSource::UdpSource(UdpOptions options, Descriptor socket, uint16_t port, uint32_t from, const Clock& clock)
+    : options_(std::move(options)), socket_(std::move(socket)), port_(port), from_(from), clock_(clock) {
+  packet_.resize(kMaxPacketBytes);
+  planar_.resize(kMaxPacketBytes / sizeof(int16_t));
+}
+
+Block UdpSource::next(size_t max_frames, int64_t until_ns) {
+  while (!waiter_.stopped()) {
+    Block block;
+    if (receive(max_frames, block)) return block;
+    const Waiter::Woken woken = waiter_.wait_until(clock_, until_ns, socket_.get());
+    if (woken == Waiter::Woken::kTime) return {};
+  }
+  return {.kind = Block::Kind::kStopped};
+}
+
+// Reads until a packet of ours is there or nothing is left. A flood of others cannot hold the stroke thread for long:
+// after kMaxRefusedAtOnce it goes back to its deadlines.
+bool UdpSource::receive(size_t max_frames, Block& block) {
+  constexpr int kMaxRefusedAtOnce = 64;
+  for (int i = 0; i < kMaxRefusedAtOnce; ++i) {
+    sockaddr_in sender{};
+    socklen_t size = sizeof(sender);
+    const ssize_t n = ::recvfrom(socket_.get(), packet_.data(), packet_.size(), MSG_TRUNC,
+                                 reinterpret_cast<sockaddr*>(&sender), &size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    const auto bytes = static_cast<size_t>(n);
+    const bool welcome = (from_ == 0 || sender.sin_addr.s_addr == from_) && bytes <= packet_.size();
+    const auto header = welcome ? decode_packet(std::span(packet_).first(bytes)) : std::nullopt;
+    if (!header || header->channels != options_.channels || header->frames > max_frames || !place(*header, block)) {
+      counters_.refused.fetch_add(1, std::memory_order_relaxed);
+      continue;
+    }
+    unpack_samples(*header, std::span(packet_).first(bytes), planar_);
+    block.kind = Block::Kind::kSamples;
+    block.frames = header->frames;
+    block.planar = std::span<const float>(planar_).first(static_cast<size_t>(header->channels) * header->frames);
+    block.arrival_ns = clock_.monotonic_ns();
+    counters_.frames.fetch_add(header->frames, std::memory_order_relaxed);
+    if (header->cycle_frame != kNoCycle) {
+      event_ = {.sample = header->cycle_frame, .cycle = header->cycle};
+      block.events = std::span(&event_, 1);
+    }
+    return true;
+  }
+  return false;
+}
+
+// Where in the stream the packet belongs. False: it repeats what was there already.
+bool UdpSource::place(const PacketHeader& header, Block& block) {
+  const bool restarted = !synced_ || header.sequence == 0 || header.first_frame > next_frame_ + kMaxGapFrames ||
+                         next_frame_ > header.first_frame + kMaxGapFrames;
+  const bool repeats = header.first_frame < next_frame_ || header.sequence <= last_sequence_;
+  if (!restarted && repeats && ++repeats_ < kMaxRepeats) return false;
+  if (!restarted && !repeats) {
+    block.gap_frames = header.first_frame - next_frame_;
+  } else if (synced_) {
+    block.gap_frames = 1;  // how much is missing cannot be known; no window may lie across
+  }
+  if (block.gap_frames > 0) {
+    counters_.gaps.fetch_add(1, std::memory_order_relaxed);
+    counters_.frames_lost.fetch_add(block.gap_frames, std::memory_order_relaxed);
+  }
+  synced_ = true;
+  repeats_ = 0;
+  next_frame_ = header.first_frame + header.frames;
+  last_sequence_ = header.sequence;
+  return true;
+}
+
+}  // namespace millwright::edge

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Samples that a converter or gateway sends by UDP. Lost packets become gaps; what is not a packet of ours is counted
+// and dropped. The network is not trusted to be honest, only the machine's own segment to be quiet: see FORMAT.md.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "base/error.h"
+#include "edge/source.h"
+#include "edge/udp_packet.h"
+#include "edge/waiter.h"
+
+namespace millwright::edge {
+
+struct UdpOptions {
+  std::string address = "127.0.0.1";  // IPv4, the interface to listen on
+  uint16_t port = 0;                  // 0: any free one, for tests
+  std::string from;                   // only packets from this IPv4 address; empty: from any
+  size_t channels = 1;
+  double rate_hz = 0.0;
+};
+
+class UdpSource final : public SampleSource {
+ public:
+  // Binds the port; kUnavailable where it is in use.
+  static Result<std::unique_ptr<UdpSource>> create(const UdpOptions& options, const Clock& clock);
+
+  [[nodiscard]] SourceShape shape() const override { return {options_.channels, options_.rate_hz}; }
+  Block next(size_t max_frames, int64_t until_ns) override;
+  void stop() noexcept override { waiter_.stop(); }
+  [[nodiscard]] bool live() const override { return true; }
+  [[nodiscard]] const SourceCounters& counters() const override { return counters_; }
+  [[nodiscard]] uint16_t port() const { return port_; }
+
+ private:
+  UdpSource(UdpOptions options, Descriptor socket, uint16_t port, uint32_t from, const Clock& clock);
+  bool receive(size_t max_frames, Block& block);
+  bool place(const PacketHeader& header, Block& block);
+
+  UdpOptions options_;
+  Descriptor socket_;
+  uint16_t port_;
+  uint32_t from_;  // network order; 0: any
+  const Clock& clock_;
+  SourceCounters counters_;
+  Waiter waiter_;
+  std::vector<std::byte> packet_;
+  std::vector<float> planar_;
+  signal::TriggerEvent event_;
+  bool synced_ = false;
+  uint64_t next_frame_ = 0;
+  uint64_t last_sequence_ = 0;
+  uint32_t repeats_ = 0;
+};
+
+}  // namespace millwright::edge

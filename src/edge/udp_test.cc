@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "edge/udp_source.h"
+
+namespace millwright::edge {
+namespace {
+
+class UdpTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto source = UdpSource::create({.channels = 2, .rate_hz = 1000.0}, clock_);
+    ASSERT_TRUE(source) << source.error().message;
+    source_ = std::move(*source);
+    sender_ = Descriptor(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  }
+
+  void send(std::span<const std::byte> bytes) {
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(source_->port());
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ASSERT_EQ(::sendto(sender_.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof(to)),
+              static_cast<ssize_t>(bytes.size()));
+  }
+
+  std::vector<std::byte> packet(uint64_t sequence, uint64_t first_frame, SampleFormat format = SampleFormat::kFloat32) {
+    PacketHeader header{.format = format,
+                        .channels = 2,
+                        .frames = 3,
+                        .cycle_frame = 1,
+                        .sequence = sequence,
+                        .first_frame = first_frame,
+                        .cycle = sequence + 1,
+                        .scale = 0.5F};
+    std::vector<std::byte> bytes(kMaxPacketBytes);
+    bytes.resize(encode_packet(header, samples_, bytes));
+    return bytes;
+  }
+
+  Block next() { return source_->next(1 << 16, clock_.monotonic_ns() + 2'000'000'000); }
+  Block next_at_once() { return source_->next(1 << 16, clock_.monotonic_ns()); }
+
+  SystemClock clock_;
+  std::unique_ptr<UdpSource> source_;
+  Descriptor sender_;
+  std::vector<float> samples_ = {1.0F, 2.0F, 3.0F, -1.0F, -2.0F, -3.0F};
+};
+
+TEST_F(UdpTest, SamplesCyclesAndShapeArrive) {
+  for (const SampleFormat format : {SampleFormat::kFloat32, SampleFormat::kInt16}) {
+    const bool first = format == SampleFormat::kFloat32;
+    send(packet(first ? 0 : 1, first ? 0 : 3, format));
+    const Block block = next();
+    ASSERT_EQ(block.kind, Block::Kind::kSamples);
+    EXPECT_EQ(block.frames, 3U);
+    EXPECT_EQ(std::vector<float>(block.planar.begin(), block.planar.end()), samples_);
+    EXPECT_EQ(block.gap_frames, 0U);
+    ASSERT_EQ(block.events.size(), 1U);
+    EXPECT_EQ(block.events[0].sample, 1U);
+  }
+}
+
+TEST_F(UdpTest, LostPacketsAreAGapAndRepeatedOnesAreRefused) {
+  send(packet(0, 0));
+  send(packet(2, 6));
+  send(packet(1, 3));
+  EXPECT_EQ(next().gap_frames, 0U);
+  EXPECT_EQ(next().gap_frames, 3U);
+  EXPECT_EQ(next_at_once().kind, Block::Kind::kIdle);
+  EXPECT_EQ(source_->counters().refused, 1U);
+  EXPECT_EQ(source_->counters().frames_lost, 3U);
+}
+
+TEST_F(UdpTest, ASenderThatStartsAgainIsFollowed) {
+  send(packet(1000, 3000));
+  EXPECT_EQ(next().kind, Block::Kind::kSamples);
+  for (uint64_t i = 5; i < 25; ++i) send(packet(i, 3 * i));
+  EXPECT_EQ(next().kind, Block::Kind::kSamples);
+  EXPECT_LT(source_->counters().refused, 20U);
+}
+
+TEST_F(UdpTest, WhatIsNotAPacketOfOursIsCountedAndDropped) {
+  const std::vector<std::byte> good = packet(0, 0);
+  ASSERT_GT(good.size(), kPacketHeaderBytes + 4);
+  auto magic = good;
+  magic[0] = std::byte{'X'};
+  auto version = good;
+  version[4] = std::byte{9};
+  auto format = good;
+  format[5] = std::byte{7};
+  auto channels = good;
+  channels[6] = std::byte{0};
+  auto frames = good;
+  frames[8] = std::byte{200};
+  auto cycle = good;
+  cycle[12] = std::byte{3};
+  const std::vector<std::byte> shorter(good.data(), good.data() + kPacketHeaderBytes + 4);
+  auto longer = good;
+  longer.push_back(std::byte{0});
+  const std::vector<std::vector<std::byte>> all = {magic, version, format, channels,      frames,
+                                                   cycle, shorter, longer, {std::byte{1}}};
+  for (const auto& bad : all) {
+    EXPECT_FALSE(decode_packet(bad));
+    send(bad);
+  }
+  EXPECT_EQ(next_at_once().kind, Block::Kind::kIdle);
+  EXPECT_EQ(source_->counters().refused, all.size());
+  send(good);
+  EXPECT_EQ(next().kind, Block::Kind::kSamples);
+}
+
+TEST_F(UdpTest, APortInUseIsSaid) {
+  const auto second = UdpSource::create({.port = source_->port(), .channels = 1, .rate_hz = 1.0}, clock_);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::kUnavailable);
+  EXPECT_NE(second.error().message.find(std::to_string(source_->port())), std::string::npos);
+}
+
+TEST_F(UdpTest, StopEndsTheWait) {
+  source_->stop();
+  EXPECT_EQ(next().kind, Block::Kind::kStopped);
+}
+
+}  // namespace
+}  // namespace millwright::edge
