@@ -134,7 +134,7 @@ class BadInput(unittest.TestCase):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
             taken.bind(("127.0.0.1", 0))
             port = taken.getsockname()[1]
-            example = (pathlib.Path(__file__).parents[2] / "deploy/examples/udp.toml").read_text()
+            example = (pathlib.Path(__file__).parents[2] / "deploy/examples/udp-press.toml").read_text()
             self.assertIn("port = 9750", example)
             text = example.replace("port = 9750", f"port = {port}").replace('"/var/lib/millwright"', f'"{self.dir}/state"')
             self.agent(text, [str(port), "in use"])

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// millwright: the engineer's tool.
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "apps/millwright/command.h"
+#include "inference/trial.h"
+
+namespace {
+
+using millwright::apps::Command;
+
+// An error is one line, whatever it was made of.
+int stop(std::string message, int status) {
+  for (char& c : message) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+  fmt::print(stderr, "millwright: {}\n", message);
+  return status;
+}
+
+int run_chosen(const std::vector<Command>& commands) {
+  for (const Command& command : commands) {
+    if (!command.app->parsed()) continue;
+    const auto result = command.run();
+    if (!result) return stop(result.error().message, millwright::exit_status(result.error().code));
+    return *result;
+  }
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  millwright::inference::run_trial_child_if_asked(argc, argv);
+  CLI::App program{
+      "Millwright: learn normal running, decide every stroke.\n"
+      "Not a safety function in the sense of ISO 13849 or IEC 61508.\n"
+      "Exit status: 0 done, 1 the answer is no, 2 wrong usage or input, 3 a fault outside.",
+      "millwright"};
+  program.set_version_flag("--version", "millwright " MILLWRIGHT_VERSION);
+  program.require_subcommand(1);
+  using namespace millwright::apps;
+  const std::vector<Command> commands = {train_command(program),   score_command(program), evaluate_command(program),
+                                         inspect_command(program), bench_command(program), demo_command(program)};
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& wanted) {  // --help, --version
+    return program.exit(wanted);
+  } catch (const CLI::ParseError& error) {
+    return stop(fmt::format("{} (see --help)", error.what()), 2);
+  }
+  return run_chosen(commands);
+}
