@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "campaign/agent_runs.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "base/child_process.h"
+#include "base/descriptor.h"
+#include "base/random.h"
+#include "edge/udp_packet.h"
+
+namespace millwright::campaign {
+namespace {
+
+constexpr uint16_t kFrames = 16;
+constexpr uint64_t kStrokesPerLife = 150;
+
+void pause_ms(uint64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+
+// A port that nobody listens on now.
+Result<uint16_t> free_port() {
+  const Descriptor probe(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  if (::bind(probe.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      ::getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return fail(ErrorCode::kUnavailable, "no free UDP port");
+  }
+  return ntohs(address.sin_port);
+}
+
+// A converter with a PLC's cycle bit: one packet is one stroke.
+class Converter {
+ public:
+  explicit Converter(uint16_t port) : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    to_.sin_family = AF_INET;
+    to_.sin_port = htons(port);
+    to_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  }
+  void stroke() {
+    const edge::PacketHeader header{
+        .frames = kFrames, .cycle_frame = 0, .sequence = cycle_, .first_frame = cycle_ * kFrames, .cycle = cycle_ + 1};
+    ++cycle_;
+    std::vector<float> samples(kFrames);
+    for (size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<float>((i * 7 + cycle_) % 5);
+    std::vector<std::byte> bytes(1024);
+    bytes.resize(edge::encode_packet(header, samples, bytes));
+    // Nobody may listen at the moment; the strokes go on all the same.
+    (void)::sendto(socket_.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&to_), sizeof(to_));
+  }
+  [[nodiscard]] uint64_t cycles() const { return cycle_; }
+
+ private:
+  Descriptor socket_;
+  sockaddr_in to_{};
+  uint64_t cycle_ = 0;
+};
+
+void write_config(const AgentPlan& plan, uint16_t port) {
+  std::ofstream(plan.folder / "agent.toml") << "[agent]\ndevice_id = \"box\"\nfactory_id = \"f\"\nline_id = \"l\"\n"
+                                               "state = \"state\"\n[[asset]]\nid = \"press\"\ndeadline_ms = 100\n"
+                                               "window = { length = 16, rate_hz = 10000.0 }\n"
+                                               "trigger = { kind = \"external\" }\n"
+                                               "source = { kind = \"udp\", port = "
+                                            << port
+                                            << " }\noutput = { kind = \"none\", on_no_verdict = \"hold\", "
+                                               "on_start = \"stop\", on_death = \"stop\" }\n";
+}
+
+// Waits until this life of the agent has said that it runs.
+bool wait_until_running(const std::filesystem::path& status, ChildProcess& agent) {
+  constexpr int kTries = 2000;
+  for (int i = 0; i < kTries && !agent.poll(); ++i) {
+    if (std::filesystem::exists(status)) return true;
+    pause_ms(5);
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<AgentFigures> run_agents(const AgentPlan& plan) {
+  std::filesystem::create_directories(plan.folder);
+  const uint16_t port = MW_TRY(free_port());
+  write_config(plan, port);
+  const auto status = plan.folder / "state" / "status.json";
+  Converter converter(port);
+  Random random(plan.seed);
+  AgentFigures figures;
+  while (converter.cycles() < plan.strokes) {
+    std::filesystem::remove(status);
+    auto agent = MW_TRY(ChildProcess::start({.argv = {plan.agent.string(), "--config", plan.folder / "agent.toml"},
+                                             .out_file = plan.folder / "agent.log"}));
+    if (!wait_until_running(status, agent)) {
+      return fail(ErrorCode::kUnavailable, "{} does not run; see {}", plan.agent.string(),
+                  (plan.folder / "agent.log").string());
+    }
+    const uint64_t strokes = 1 + random.below(2 * kStrokesPerLife);
+    for (uint64_t i = 0; i < strokes; ++i) {
+      converter.stroke();
+      if (random.below(20) == 0) pause_ms(1);
+    }
+    const bool last = converter.cycles() >= plan.strokes;
+    const bool kill = !last && random.below(4) != 0;
+    if (last) {
+      // What the socket's buffer dropped shows at a stroke that does arrive.
+      pause_ms(100);
+      converter.stroke();
+      pause_ms(500);
+    }
+    agent.signal(kill ? SIGKILL : SIGTERM);
+    if (const int exit = agent.wait(); !kill && exit != 0) ++figures.bad_exits;
+    figures.kills += kill ? 1 : 0;
+    for (uint64_t i = random.below(5); i > 0 && !last; --i) converter.stroke();
+  }
+  figures.strokes = converter.cycles();
+  figures.findings = MW_TRY(check_journal({.folder = plan.folder / "state" / "press" / "records",
+                                           .cycles = converter.cycles(),
+                                           .deadline_ns = 100'000'000,
+                                           .seed = plan.seed,
+                                           .judged = false}));
+  return figures;
+}
+
+}  // namespace millwright::campaign

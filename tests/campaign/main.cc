@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Long checks with a seed and a negative control. Progress on stderr, one JSON line at the end.
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "campaign/stroke_contract.h"
+
+int main(int argc, char** argv) {
+  CLI::App app{"Runs a campaign: many random trials, and variants broken on purpose that it must catch."};
+  std::string name;
+  millwright::campaign::CampaignOptions options;
+  options.agent = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "millwright-agent";
+  app.add_option("--name", name, "stroke-contract")->required()->check(CLI::IsMember({"stroke-contract"}));
+  app.add_option("--trials", options.trials, "how many strokes")->required()->check(CLI::Range(1'000UL, 100'000'000UL));
+  app.add_option("--seed", options.seed, "of everything random");
+  app.add_option("--agent", options.agent, "the program to kill");
+  CLI11_PARSE(app, argc, argv);
+  const auto line = millwright::campaign::run_stroke_contract(options);
+  if (!line) {
+    std::fprintf(stderr, "campaign: %s\n", line.error().message.c_str());
+    return millwright::exit_status(line.error().code);
+  }
+  std::printf("%s\n", line->dump().c_str());
+  return (*line)["failures"] == 0 && (*line)["control_caught"] == true ? 0 : 1;
+}
