@@ -71,8 +71,7 @@ void Trend::estimate(double limit) {
   };
   const double begin = level_at(0, half, 0);
   const double now = level_at(half, count_, count_ - 1);
-  const double groups_left =
-      slope > 0.0 ? std::max(0.0, limit - now) / slope : std::numeric_limits<double>::infinity();
+  const double groups_left = slope > 0.0 ? std::max(0.0, limit - now) / slope : std::numeric_limits<double>::infinity();
   const bool large = slope * (n - 1.0) >= options_.rise * std::max(limit - begin, 0.0);
   const bool rising = slope > 0.0 && z >= options_.significance && large && groups_left <= options_.horizon * n;
   // Stable: the forecast did not jump by more than half since the last group.

@@ -25,7 +25,7 @@ namespace {
 constexpr double kRateHz = 1000.0;
 constexpr size_t kSlots = 512;
 constexpr uint64_t kInTwoEvery = 16;  // strokes whose window comes in two pieces, as most do on a real line
-constexpr uint64_t kWire = 512;        // strokes that the converter buffers; older ones are lost
+constexpr uint64_t kWire = 512;       // strokes that the converter buffers; older ones are lost
 constexpr int64_t kNanosPerMilli = 1'000'000;
 constexpr int64_t kTooLongMs = 200;
 
