@@ -80,9 +80,12 @@ Agent::~Agent() = default;
 
 Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options, const Clock& clock) {
   std::unique_ptr<Agent> agent(new Agent(options, MW_TRY(load_config(options.config)), clock));
-  // A bundle that cannot be read is refused before anything is written.
+  // A bundle that cannot be read and a port that is in use are refused before anything is written.
   for (const AssetConfig& asset : agent->config_.assets) {
     if (!asset.bundle.empty()) MW_CHECK_OK(check_bundle(asset));
+    if (std::holds_alternative<UdpSourceConfig>(asset.source)) {
+      (void)MW_TRY_IN(fmt::format("asset '{}'", asset.id), make_source(asset, options.fast, clock));
+    }
   }
   agent->lock_ = MW_TRY(lock_state(agent->config_.state));
   MW_CHECK_OK(agent->open_assets());

@@ -36,7 +36,8 @@ Result<std::unique_ptr<UdpSource>> UdpSource::create(const UdpOptions& options, 
   // More room bridges a pause of this process; less is not an error.
   ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBufferBytes, sizeof(kReceiveBufferBytes));
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-    return fail(ErrorCode::kUnavailable, "UDP {}:{}: {}; is another program listening there?", options.address,
+    // The configuration names this address, so the configuration is what must change.
+    return fail(ErrorCode::kInvalidInput, "UDP {}:{}: {}; is another program listening there?", options.address,
                 options.port, std::strerror(errno));
   }
   socklen_t size = sizeof(address);

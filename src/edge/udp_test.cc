@@ -117,7 +117,7 @@ TEST_F(UdpTest, WhatIsNotAPacketOfOursIsCountedAndDropped) {
 TEST_F(UdpTest, APortInUseIsSaid) {
   const auto second = UdpSource::create({.port = source_->port(), .channels = 1, .rate_hz = 1.0}, clock_);
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(second.error().code, ErrorCode::kInvalidInput);
   EXPECT_NE(second.error().message.find(std::to_string(source_->port())), std::string::npos);
 }
 

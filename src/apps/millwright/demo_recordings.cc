@@ -160,6 +160,7 @@ Result<int> demo_on_recordings(const DemoOptions& options) {
                               machine.training);
     asset.rate_hz = machine.rate_hz;
     asset.deadline_us = deadline_ms(machine) * 1000.0;
+    if (machine.rate_hz > 0.0) asset.window_us = 1e6 * static_cast<double>(machine.length - 1) / machine.rate_hz;
     add_pictures(machine, asset);
     report.assets.push_back(std::move(asset));
   }

@@ -67,6 +67,7 @@ Result<lab::AssetReport> report_of(const DemoPress& press, const DemoPhase& phas
   asset.story = press.story;
   asset.rate_hz = kDemoRateHz;
   asset.deadline_us = kDemoDeadlineMs * 1000.0;
+  asset.window_us = 1e6 * static_cast<double>(kDemoWindow - 1) / kDemoRateHz;
   if (press.failure > 0) asset.failure = press.failure;
   add_pictures(press, asset);
   return asset;

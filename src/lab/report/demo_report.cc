@@ -106,11 +106,11 @@ Chart spectrum_chart(const AssetReport& asset) {
   return chart;
 }
 
-std::vector<double> latencies_us(const std::vector<model::StrokeRecord>& records) {
+std::vector<double> latencies_us(const AssetReport& asset) {
   std::vector<double> values;
-  for (const auto& record : records) {
-    if (record.verdict != model::Verdict::kNoVerdict)
-      values.push_back(static_cast<double>(record.latency_ns) / kNanosPerMicro);
+  for (const auto& record : asset.records) {
+    if (record.verdict == model::Verdict::kNoVerdict) continue;
+    values.push_back(static_cast<double>(record.latency_ns) / kNanosPerMicro - asset.window_us);
   }
   return values;
 }
@@ -124,7 +124,7 @@ void append_table(std::string& page, const DemoReport& report) {
       "<table><thead><tr><th>press<th>strokes triggered<th>records written<th>NO_GO<th>sensor fault<th>no verdict"
       "<th>false alarms<th>first warning<th>failure<th>P50 us<th>P99 us<th>P99.9 us<th>max us<th>n</tr></thead><tbody>";
   for (const AssetReport& asset : report.assets) {
-    const LatencyFigures l = latency_figures(asset.records);
+    const LatencyFigures l = latency_figures(asset);
     fmt::format_to(
         std::back_inserter(page),
         "<tr><td>{}<td>{}<td><b "
@@ -151,15 +151,15 @@ void append_asset(std::string& page, const AssetReport& asset) {
     if (asset.rate_hz > 0) page += figure(to_svg(spectrum_chart(asset)), "Spectrum of the same strokes");
     page += "</div>";
   }
-  page += figure(
-      to_svg(latency_histogram(latencies_us(asset.records), 0.0)),
-      fmt::format("Trigger to verdict, every judged stroke; the deadline is {:.0f} ms.", asset.deadline_us / 1000.0));
+  page += figure(to_svg(latency_histogram(latencies_us(asset), 0.0)),
+                 fmt::format("Last sample to verdict, every judged stroke; the deadline is {:.0f} ms from the trigger.",
+                             asset.deadline_us / 1000.0));
 }
 
 }  // namespace
 
-LatencyFigures latency_figures(const std::vector<model::StrokeRecord>& records) {
-  std::vector<double> values = latencies_us(records);
+LatencyFigures latency_figures(const AssetReport& asset) {
+  std::vector<double> values = latencies_us(asset);
   if (values.empty()) return {};
   std::sort(values.begin(), values.end());
   const auto rank = [&values](double share) {
@@ -186,7 +186,7 @@ std::string to_text(const DemoReport& report) {
                                  "triggered", "records", "NO_GO", "sensor", "no verd.", "false", "warning", "failure",
                                  "P50 us", "P99 us", "P99.9", "max us", "n");
   for (const AssetReport& a : report.assets) {
-    const LatencyFigures l = latency_figures(a.records);
+    const LatencyFigures l = latency_figures(a);
     text +=
         fmt::format("{:<18}{:>10}{:>10}{:>7}{:>8}{:>9}{:>7}{:>9}{:>9}{:>9.0f}{:>9.0f}{:>9.0f}{:>9.0f}{:>8}\n", a.name,
                     a.triggered, a.recorded, a.no_go, a.sensor_faults, a.no_verdict, or_dash(a.false_alarms),

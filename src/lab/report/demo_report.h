@@ -29,7 +29,8 @@ struct AssetReport {
   std::optional<uint64_t> false_alarms;   // where somebody knows which strokes are bad
   std::optional<uint64_t> first_warning;  // stroke_id of the first alarm or rising trend
   std::optional<uint64_t> failure;        // stroke_id at which the die fails
-  double deadline_us = 0.0;
+  double deadline_us = 0.0;               // from the trigger
+  double window_us = 0.0;                 // from the trigger to the window's last sample: no latency of ours
   double rate_hz = 0.0;
   std::vector<model::StrokeRecord> records;
   std::vector<StrokePicture> pictures;
@@ -43,8 +44,8 @@ struct LatencyFigures {
   uint64_t n = 0;
 };
 
-// Over the records that carry a verdict; nearest-rank percentiles.
-LatencyFigures latency_figures(const std::vector<model::StrokeRecord>& records);
+// From the window's last sample to the verdict, over the records that carry one; nearest-rank percentiles.
+LatencyFigures latency_figures(const AssetReport& asset);
 
 struct DemoReport {
   std::string title;

@@ -34,17 +34,18 @@ model::StrokeRecord judged(uint64_t id, int64_t latency_us, model::Verdict verdi
   return record;
 }
 
-TEST(LatencyFigures, AreNearestRankOverJudgedStrokes) {
-  std::vector<model::StrokeRecord> records;
-  for (int i = 1; i <= 1000; ++i) records.push_back(judged(i, i));
-  records.push_back(judged(1001, 999'999, model::Verdict::kNoVerdict));
-  const LatencyFigures figures = latency_figures(records);
+TEST(LatencyFigures, AreNearestRankOverJudgedStrokesAndLeaveTheWindowItselfOut) {
+  AssetReport asset;
+  asset.window_us = 200'000;
+  for (int i = 1; i <= 1000; ++i) asset.records.push_back(judged(i, 200'000 + i));
+  asset.records.push_back(judged(1001, 999'999, model::Verdict::kNoVerdict));
+  const LatencyFigures figures = latency_figures(asset);
   EXPECT_EQ(figures.n, 1000U);
   EXPECT_DOUBLE_EQ(figures.p50_us, 500);
   EXPECT_DOUBLE_EQ(figures.p99_us, 990);
   EXPECT_DOUBLE_EQ(figures.p999_us, 999);
   EXPECT_DOUBLE_EQ(figures.max_us, 1000);
-  EXPECT_EQ(latency_figures({}).n, 0U);
+  EXPECT_EQ(latency_figures(AssetReport{}).n, 0U);
 }
 
 TEST(DemoReport, IsOneFileThatShowsTheContract) {
