@@ -26,7 +26,7 @@ struct Judged {
   uint64_t training_strokes = 0;  // records up to this stroke are not judged
   uint64_t triggered = 0;         // by the PLC's counter or the number of windows played
   bool known = true;              // somebody knows which strokes are bad
-  uint64_t bad_from = 0;          // a NO_GO from this stroke on is right; 0: none is
+  uint64_t bad_from = 0;          // an alarm from this stroke on is right; 0: none is
 };
 Result<lab::AssetReport> summarise(const std::string& name, const std::filesystem::path& records, const Judged& judged);
 

@@ -132,7 +132,7 @@ Result<int> demo_on_presses(const DemoOptions& options) {
       .notes = {}};
   for (const DemoPress& press : presses) report.assets.push_back(MW_TRY(report_of(press, phase)));
   const auto broken = broken_promises(presses, report.assets);
-  report.notes = broken;
+  report.notes.insert(report.notes.end(), broken.begin(), broken.end());
   const int status = MW_TRY(conclude(out, report));
   return broken.empty() ? status : 1;
 }

@@ -87,19 +87,19 @@ Result<lab::AssetReport> summarise(const std::string& name, const std::filesyste
   asset.recorded = all.size();
   asset.triggered = judged.triggered;
   if (judged.known) asset.false_alarms = 0;
+  bool alarmed = false;
   for (const model::StrokeRecord& record : all) {
     if (record.stroke_id <= judged.training_strokes) continue;
     asset.records.push_back(record);
     const bool fault = record.reason == model::Reason::kSensorFault;
     asset.sensor_faults += fault ? 1 : 0;
     asset.no_verdict += record.verdict == model::Verdict::kNoVerdict && !fault ? 1 : 0;
-    if (record.verdict == model::Verdict::kNoGo) {
-      ++asset.no_go;
-      if (judged.known && (judged.bad_from == 0 || record.stroke_id < judged.bad_from)) ++*asset.false_alarms;
-    }
-    const bool warns = record.alarm_active || record.trend.rising;
-    if (warns && record.verdict != model::Verdict::kNoVerdict && !asset.first_warning)
-      asset.first_warning = record.stroke_id;
+    asset.no_go += record.verdict == model::Verdict::kNoGo ? 1 : 0;
+    const bool raised = record.alarm_active && !alarmed;
+    alarmed = record.alarm_active;
+    const bool healthy = judged.bad_from == 0 || record.stroke_id < judged.bad_from;
+    if (judged.known && raised && healthy) ++*asset.false_alarms;
+    if ((raised || record.trend.rising) && !asset.first_warning) asset.first_warning = record.stroke_id;
   }
   return asset;
 }

@@ -13,7 +13,7 @@ namespace millwright::lab {
 namespace {
 
 constexpr double kLeft = 64.0;
-constexpr double kRight = 16.0;
+constexpr double kRight = 28.0;
 constexpr double kTop = 12.0;
 constexpr double kBottom = 40.0;
 constexpr int kBinsPerDecade = 20;

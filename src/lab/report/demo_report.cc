@@ -23,7 +23,7 @@ constexpr std::string_view kStyle = R"css(
 *{box-sizing:border-box}body{margin:0 auto;max-width:1040px;padding:32px 20px 80px;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 h1{font-size:34px;margin:0}h2{margin:48px 0 4px;font-size:24px}p.sub,p.story{color:var(--soft);margin:4px 0 16px}
 table{border-collapse:collapse;width:100%;margin:20px 0;font-variant-numeric:tabular-nums}th,td{text-align:right;padding:7px 10px;border-bottom:1px solid var(--line)}
-th:first-child,td:first-child{text-align:left}th{font-weight:600;color:var(--soft);font-size:13px;vertical-align:bottom}
+th:first-child,td:first-child{text-align:left;white-space:nowrap}th{font-weight:600;color:var(--soft);font-size:13px;vertical-align:bottom}
 figure{margin:14px 0}figcaption{font-size:14px;color:var(--soft)}svg{width:100%;height:auto;display:block}.pair{display:grid;grid-template-columns:1fr 1fr;gap:12px}
 @media(max-width:760px){.pair{grid-template-columns:1fr}table{font-size:13px}}
 .grid{stroke:var(--line);stroke-width:1}.tick,.label,.note{font:12px system-ui,sans-serif;fill:var(--soft)}.mid{text-anchor:middle}.end{text-anchor:end}.start{text-anchor:start}
