@@ -14,6 +14,11 @@ namespace {
 // for a feature that never moved.
 constexpr double kRidge = 1e-4;
 
+// Below it no feature's variance is believed, in squares of the robust scale. A normal distribution has 1; far less has
+// a feature whose scale its rare states set, all the more where the concentration steps left those states out. Without
+// the floor a state that is taken in one normal window of a hundred lies ten spreads away and drowns all the rest.
+constexpr double kLeastVariance = 0.25;
+
 }  // namespace
 
 std::unique_ptr<Detector> train_mahalanobis(const Rows& rows) {
@@ -21,7 +26,7 @@ std::unique_ptr<Detector> train_mahalanobis(const Rows& rows) {
   Covariance covariance = robust_covariance(scaling.apply(rows));
   // The covariance's own mean becomes the centre, so that one subtraction does both.
   scaling.centre += covariance.mean.cwiseProduct(scaling.scale);
-  covariance.matrix.diagonal().array() += kRidge;
+  covariance.matrix.diagonal() = covariance.matrix.diagonal().cwiseMax(kLeastVariance).array() + kRidge;
   const Matrix root = symmetric_function(covariance.matrix, [](double v) { return 1.0 / std::sqrt(v); });
   return std::make_unique<QuadraticForm>(DetectorKind::kMahalanobis, std::move(scaling),
                                          root / std::sqrt(static_cast<double>(rows.cols())));

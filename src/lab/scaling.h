@@ -17,9 +17,13 @@ struct Scaling {
   [[nodiscard]] Matrix apply(const Rows& rows) const;
 };
 
-// Median and 1.4826 * MAD, with a floor of a tenth of the standard deviation for features that mostly rest on one
-// value, and 1 for a feature that never moved (then any movement is measured against the size of its value). At least
-// one row.
+// Median and 1.4826 * MAD, but no less than the spread that the tail shows: the distance that all but the farthest
+// kStrayShare of the rows (and at least kStrayRows) keep to, over the same quantile of a normal distribution; no less
+// than a tenth of the standard deviation either. A feature that rests on one value and takes another now and then has a
+// MAD of 0: it is measured by the farthest value it took, strays included, since whatever it did in normal running is
+// normal. The size of the centre, or 1, for a feature that never moved. At least one row.
+inline constexpr double kStrayShare = 0.005;
+inline constexpr size_t kStrayRows = 2;
 Scaling learn_scaling(const Rows& rows);
 
 // The middle of `values`; the mean of both middles for an even count. At least one value; its order is not kept.
