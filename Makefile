@@ -18,8 +18,8 @@ build: setup ## build the three programs into build/bin
 	@test -f $(BUILD)/build.ninja || cmake --preset release
 	@cmake --build $(BUILD)
 
-demo: build ## run the main job on four simulated presses, or on DATA=folder; ends with demo/report.html
-	@$(BUILD)/bin/millwright demo --out demo $(if $(DATA),--data $(DATA))
+demo: build ## run the main job on four simulated presses, or on DATA=folder RATE=hz; ends with demo/report.html
+	@$(BUILD)/bin/millwright demo --out demo $(if $(DATA),--data "$(DATA)") $(if $(RATE),--rate $(RATE))
 
 test: build ## run every test
 	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -j 2
