@@ -107,9 +107,10 @@ Status Agent::open_assets() {
 Status Agent::load_judge(Asset& asset, const AssetConfig& config) {
   auto judge = MW_TRY(make_bundle_judge(config));
   if (judge->facts().digest == asset.model()) return {};
+  const std::string digest = judge->facts().digest.hex();
+  MW_CHECK_OK(asset.offer(std::move(judge)));
   log_event(Level::kInfo, "model_loaded",
-            {{"asset_id", asset.id()}, {"model", judge->facts().digest.hex()}, {"bundle", config.bundle.string()}});
-  asset.offer(std::move(judge));
+            {{"asset_id", asset.id()}, {"model", digest}, {"bundle", config.bundle.string()}});
   return {};
 }
 
@@ -171,26 +172,37 @@ bool Agent::all_ended() const {
   return std::all_of(assets_.begin(), assets_.end(), [](const auto& asset) { return asset->ended(); });
 }
 
-// Takes over the bundles of the configuration as it is now; a file with a mistake changes nothing.
+// Takes over the bundles of the configuration as it is now, and nothing else: windows, sources and outputs are cut,
+// opened and driven as they were at the start, so a bundle must fit those. A file with a mistake changes nothing.
 void Agent::reload() {
-  const auto config = load_config(options_.config);
-  if (!config) {
-    log_event(Level::kError, "reload_refused", {{"error", config.error().message}});
+  const auto wanted = load_config(options_.config);
+  if (!wanted) {
+    log_event(Level::kError, "reload_refused", {{"error", wanted.error().message}});
     return;
   }
-  for (const AssetConfig& wanted : config->assets) {
+  if (const auto differ = restart_settings(config_, *wanted); !differ.empty()) {
+    log_event(Level::kWarning, "reload_needs_restart", {{"settings", differ}});
+  }
+  for (const AssetConfig& config : wanted->assets) {
     const auto found =
-        std::find_if(assets_.begin(), assets_.end(), [&](const auto& asset) { return asset->id() == wanted.id; });
-    if (found == assets_.end()) {
-      log_event(Level::kWarning, "reload_needs_restart", {{"asset_id", wanted.id}, {"why", "a new asset"}});
-      continue;
-    }
-    if (wanted.bundle.empty()) continue;
-    if (const Status loaded = load_judge(**found, wanted); !loaded) {
-      log_event(Level::kError, "model_refused", {{"asset_id", wanted.id}, {"error", loaded.error().message}});
-    }
+        std::find_if(assets_.begin(), assets_.end(), [&](const auto& asset) { return asset->id() == config.id; });
+    if (found != assets_.end()) reload_asset(**found, config);
   }
   log_event(Level::kInfo, "reloaded", {{"config", options_.config.string()}});
+}
+
+void Agent::reload_asset(Asset& asset, const AssetConfig& wanted) {
+  if (const auto differ = restart_settings(asset.config(), wanted); !differ.empty()) {
+    log_event(Level::kWarning, "reload_needs_restart", {{"asset_id", asset.id()}, {"settings", differ}});
+  }
+  if (wanted.bundle.empty()) return;
+  AssetConfig running = asset.config();
+  running.bundle = wanted.bundle;
+  if (const Status loaded = load_judge(asset, running); !loaded) {
+    log_event(Level::kError, "model_refused", {{"asset_id", asset.id()}, {"error", loaded.error().message}});
+    return;
+  }
+  asset.set_bundle(wanted.bundle);
 }
 
 void Agent::write_status(std::string_view state) {

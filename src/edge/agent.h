@@ -40,6 +40,7 @@ class Agent {
   Status open_assets();
   Status load_judges(bool live);
   void reload();
+  void reload_asset(Asset& asset, const AssetConfig& wanted);
   Status load_judge(Asset& asset, const AssetConfig& config);
   bool handle_signal();
   [[nodiscard]] bool all_ended() const;

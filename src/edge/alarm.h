@@ -16,6 +16,7 @@ struct AlarmOptions {
   uint32_t clear_strokes = 5;  // ... that many times in a row
   bool latch = false;          // stays until acknowledged, even when the condition is gone
   uint32_t max_calls_per_hour = 12;
+  bool operator==(const AlarmOptions&) const = default;
 };
 
 enum class AlarmState : uint8_t {

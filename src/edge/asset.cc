@@ -217,10 +217,19 @@ void Asset::start() {
   });
 }
 
-void Asset::offer(std::unique_ptr<Judge> judge) {
+Status Asset::offer(std::unique_ptr<Judge> judge) {
+  const JudgeFacts& facts = judge->facts();
+  const WindowConfig& window = config_.window;
+  if (facts.channels != window.channels || facts.length != window.length || facts.rate_hz != window.rate_hz) {
+    return fail(
+        ErrorCode::kInvalidInput,
+        "asset '{}': the model wants windows of {} channels, {} samples at {} Hz; the asset runs with {}, {}, {}",
+        config_.id, facts.channels, facts.length, facts.rate_hz, window.channels, window.length, window.rate_hz);
+  }
   model_ = judge->facts().digest;
   lines_->add_model(model_, judge->facts().feature_names);
   loop_->offer(std::move(judge));
+  return {};
 }
 
 void Asset::give_up_judge() { loop_->give_up_judge(); }

@@ -44,8 +44,11 @@ class Asset {
   Asset& operator=(const Asset&) = delete;
 
   void start();
-  // Offers a judge to the running loop; frees the one it replaced.
-  void offer(std::unique_ptr<Judge> judge);
+  // Offers a judge to the running loop; kInvalidInput where it wants other windows than this asset cuts, for which
+  // every score would be wrong.
+  Status offer(std::unique_ptr<Judge> judge);
+  // Where its judges come from, since a reload.
+  void set_bundle(const std::filesystem::path& bundle) { config_.bundle = bundle; }
   // There will be no judge after all: the reason in the records says so.
   void give_up_judge();
   void acknowledge() { loop_->acknowledge(); }

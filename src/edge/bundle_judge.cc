@@ -83,6 +83,7 @@ Result<std::unique_ptr<Judge>> make_bundle_judge(const AssetConfig& asset) {
   facts.provider = provider_index(scorer.features().session().provider());
   facts.channels = loaded.bundle.features.channels;
   facts.length = loaded.bundle.features.length;
+  facts.rate_hz = loaded.bundle.features.rate_hz;
   auto judge = std::make_unique<BundleJudge>(std::move(scorer), std::move(facts));
   judge->warm_up();
   return judge;

@@ -28,6 +28,7 @@ struct WindowConfig {
   size_t length = 0;     // samples per channel
   double rate_hz = 0.0;  // 0: a curve
   std::vector<std::string> channel_names;
+  bool operator==(const WindowConfig&) const = default;
 };
 
 struct PressSourceConfig {
@@ -35,6 +36,7 @@ struct PressSourceConfig {
   double strokes_per_minute = 18.0;
   uint64_t first_stroke = 1;
   uint64_t strokes = 0;
+  bool operator==(const PressSourceConfig&) const = default;
 };
 
 struct RecordingSourceConfig {
@@ -43,12 +45,14 @@ struct RecordingSourceConfig {
   double scale = 1.0;
   std::string variable;
   std::vector<std::string> columns;
+  bool operator==(const RecordingSourceConfig&) const = default;
 };
 
 struct UdpSourceConfig {
   std::string address = "127.0.0.1";
   uint16_t port = 0;
   std::string from;
+  bool operator==(const UdpSourceConfig&) const = default;
 };
 
 using SourceConfig = std::variant<PressSourceConfig, RecordingSourceConfig, UdpSourceConfig>;
@@ -58,17 +62,20 @@ struct OutputConfig {
   Kind kind = Kind::kNone;
   std::filesystem::path path;  // for kFile
   OutputPolicy policy;
+  bool operator==(const OutputConfig&) const = default;
 };
 
 struct CollectConfig {
   std::filesystem::path folder;
   uint64_t windows = 0;
+  bool operator==(const CollectConfig&) const = default;
 };
 
 struct RecordsConfig {
   uint64_t max_file_bytes = 16 << 20;
   size_t max_files = 64;
   size_t ledger_slots = 1024;
+  bool operator==(const RecordsConfig&) const = default;
 };
 
 struct AssetConfig {
@@ -100,5 +107,10 @@ struct Config {
 inline constexpr size_t kMaxProblems = 20;
 Result<Config> parse_config(std::string_view text, const std::string& name, const std::filesystem::path& folder);
 Result<Config> load_config(const std::filesystem::path& file);
+
+// The settings that differ, by their names in the file, other than `bundle`: those that only a restart takes over.
+std::vector<std::string> restart_settings(const AssetConfig& running, const AssetConfig& wanted);
+// The same for what is not an asset's own: `agent` and assets that are gone or new.
+std::vector<std::string> restart_settings(const Config& running, const Config& wanted);
 
 }  // namespace millwright::edge

@@ -111,5 +111,27 @@ TEST(Config, TheExamplesAreValid) {
   EXPECT_GE(count, 3U);
 }
 
+TEST(Config, AReloadNamesWhatOnlyARestartTakesOver) {
+  const auto running = parse_config(kGood, "f", "/etc");
+  const auto wanted = [](std::string_view what, std::string_view by) {
+    auto config = parse_config(replaced(what, by), "f", "/etc");
+    EXPECT_TRUE(config);
+    return *config;
+  };
+  using testing::ElementsAre;
+  using testing::IsEmpty;
+  const AssetConfig& asset = running->assets[0];
+  EXPECT_THAT(restart_settings(asset, asset), IsEmpty());
+  EXPECT_THAT(restart_settings(asset, wanted("rate_hz = 10000", "rate_hz = 20000").assets[0]), ElementsAre("window"));
+  EXPECT_THAT(restart_settings(asset, wanted("length = 2000", "length = 1000").assets[0]), ElementsAre("window"));
+  EXPECT_THAT(restart_settings(asset, wanted("minute = 18", "minute = 20").assets[0]), ElementsAre("source"));
+  EXPECT_THAT(restart_settings(asset, wanted("deadline_ms = 500", "deadline_ms = 501\nbundle = \"b\"").assets[0]),
+              ElementsAre("deadline_ms"));
+  EXPECT_THAT(restart_settings(*running, *running), IsEmpty());
+  EXPECT_THAT(restart_settings(*running, wanted("box-7", "box-8")), ElementsAre("agent"));
+  EXPECT_THAT(restart_settings(*running, wanted("press1", "press2")),
+              ElementsAre("asset 'press1' (removed)", "asset 'press2' (new)"));
+}
+
 }  // namespace
 }  // namespace millwright::edge

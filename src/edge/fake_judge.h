@@ -22,7 +22,8 @@ inline constexpr size_t kFakeLength = 8;
 class FakeJudge final : public Judge {
  public:
   // `take_ms` makes time pass.
-  FakeJudge(size_t channels, size_t length, std::function<void(float)> take_ms = {}, uint8_t digest = 1)
+  FakeJudge(size_t channels, size_t length, std::function<void(float)> take_ms = {}, uint8_t digest = 1,
+            double rate_hz = 0.0)
       : take_ms_(std::move(take_ms)) {
     facts_.digest.bytes.fill(digest);
     facts_.threshold.threshold = 1.0;
@@ -30,6 +31,7 @@ class FakeJudge final : public Judge {
     facts_.provider = 1;
     facts_.channels = channels;
     facts_.length = length;
+    facts_.rate_hz = rate_hz;
   }
 
   [[nodiscard]] const JudgeFacts& facts() const override { return facts_; }

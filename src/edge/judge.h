@@ -23,6 +23,7 @@ struct JudgeFacts {
   uint8_t provider = 0;  // index into model::kProviders
   size_t channels = 1;
   size_t length = 0;
+  double rate_hz = 0.0;
 };
 
 struct Judgement {

@@ -23,6 +23,7 @@ struct OutputPolicy {
   FailSafe on_no_verdict = FailSafe::kHold;
   FailSafe on_death = FailSafe::kStop;  // what the far side does when the heartbeat ends; told to it at the start
   bool stop_on_alarm = true;            // true: only a standing alarm stops; false: every NO_GO does
+  bool operator==(const OutputPolicy&) const = default;
 };
 
 struct OutputState {

@@ -21,6 +21,7 @@ struct PressOptions {
   uint64_t load_every = 50;  // strokes between changes of the load (another coil, another lubrication)
   double noise = 0.02;       // standard deviation, against modes of about 1
   uint64_t seed = 1;
+  bool operator==(const PressOptions&) const = default;
 };
 
 // The same options and stroke give the same samples, whatever was asked before.

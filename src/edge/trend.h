@@ -19,6 +19,7 @@ struct TrendOptions {
   double rise = 0.30;          // how much of the way from where it began to the limit must be gone
   uint32_t confirmations = 3;  // groups in a row that must agree
   double horizon = 10.0;       // a limit farther ahead than this many times the history is not reported
+  bool operator==(const TrendOptions&) const = default;
 };
 
 // Works on raw scores, because the score in [0, 1] is not linear in the wear. Neither allocates nor fails.

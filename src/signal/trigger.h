@@ -25,16 +25,19 @@ struct LevelTrigger {
   size_t energy_samples = 1;
   size_t pre_samples = 0;
   size_t dead_samples = 0;
+  bool operator==(const LevelTrigger&) const = default;
 };
 
 // Every `hop` samples, whatever the signal does. A window that lies wholly inside a hole is left out.
 struct FixedTrigger {
   size_t hop = 0;
+  bool operator==(const FixedTrigger&) const = default;
 };
 
 // The source names the sample (PLC cycle bit, recorded index); the window is [t - pre, t - pre + length).
 struct ExternalTrigger {
   size_t pre_samples = 0;
+  bool operator==(const ExternalTrigger&) const = default;
 };
 
 inline constexpr size_t kMaxPending = 4096;  // triggers that wait for their samples
