@@ -40,7 +40,7 @@ Status write_and_sync(int fd, std::span<const std::byte> bytes, const std::files
 }  // namespace
 
 Result<Bytes> read_file(const std::filesystem::path& path, uint64_t limit_bytes) {
-  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe must not hold us
   if (!file.valid()) return fail_errno(path, "cannot open");
   struct stat info{};
   if (::fstat(file.get(), &info) != 0) return fail_errno(path, "cannot stat");

@@ -87,6 +87,9 @@ Status add_golden_vectors(const Rows& rows, uint64_t seed, model::Bundle& bundle
   const ModelRun run = MW_TRY(run_model(bundle, chosen));
   bundle.golden.features.assign(chosen.data(), chosen.data() + chosen.size());
   bundle.golden.expected.assign(run.raw.begin(), run.raw.end());
+  // Small against what separates normal from the threshold, whatever unit the score has.
+  const double span = bundle.threshold.threshold - bundle.threshold.offset;
+  bundle.golden.tolerance_absolute = std::min(bundle.golden.tolerance_absolute, 1e-3 * span);
   return {};
 }
 

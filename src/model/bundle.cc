@@ -10,6 +10,9 @@
 namespace millwright::model {
 namespace {
 
+constexpr double kMaxRelativeTolerance = 0.01;
+constexpr double kMaxToleranceOfSpan = 0.01;
+
 bool all_finite(std::span<const float> values) {
   for (const float value : values) {
     if (!std::isfinite(value)) return false;
@@ -35,7 +38,8 @@ Status check_normalisation(const Bundle& bundle, size_t features) {
   return {};
 }
 
-Status check_golden(const GoldenVectors& golden, size_t features) {
+// `span`: raw score from the offset to the threshold. A tolerance that is wide against it would prove nothing.
+Status check_golden(const GoldenVectors& golden, size_t features, double span) {
   const size_t count = golden.expected.size();
   if (count == 0) return fail(ErrorCode::kInvalidInput, "golden vectors: none; a box could not qualify the model");
   if (count > kMaxGoldenVectors)
@@ -47,8 +51,14 @@ Status check_golden(const GoldenVectors& golden, size_t features) {
   if (!all_finite(golden.features) || !all_finite(golden.expected)) {
     return fail(ErrorCode::kInvalidInput, "golden vectors: a number is not finite");
   }
-  if (!(golden.tolerance_relative >= 0.0) || !(golden.tolerance_absolute >= 0.0) || golden.tolerance_relative > 0.1) {
-    return fail(ErrorCode::kInvalidInput, "golden vectors: tolerance must be 0 or more, relative at most 0.1");
+  if (!(golden.tolerance_relative >= 0.0) || golden.tolerance_relative > kMaxRelativeTolerance) {
+    return fail(ErrorCode::kInvalidInput, "golden vectors: the relative tolerance {} must be in 0 to {}",
+                golden.tolerance_relative, kMaxRelativeTolerance);
+  }
+  if (!(golden.tolerance_absolute >= 0.0) || golden.tolerance_absolute > kMaxToleranceOfSpan * span) {
+    return fail(ErrorCode::kInvalidInput,
+                "golden vectors: the absolute tolerance {} must be at most {} of the way from offset to threshold",
+                golden.tolerance_absolute, kMaxToleranceOfSpan);
   }
   return {};
 }
@@ -90,7 +100,7 @@ Status check_bundle(const Bundle& bundle) {
   const size_t features = bundle.features.feature_count();
   MW_CHECK_OK(bundle.threshold.validate());
   MW_CHECK_OK(check_normalisation(bundle, features));
-  MW_CHECK_OK(check_golden(bundle.golden, features));
+  MW_CHECK_OK(check_golden(bundle.golden, features, bundle.threshold.threshold - bundle.threshold.offset));
   if (!bundle.health.empty() && bundle.health.size() != bundle.features.channels) {
     return fail(ErrorCode::kInvalidInput, "health: {} references for {} channels", bundle.health.size(),
                 bundle.features.channels);

@@ -204,7 +204,7 @@ Result<Container> read_container(std::span<const std::byte> bytes) {
 
 Result<Bytes> write_container(const Bundle& bundle) {
   const std::string features = bundle.features.to_json();
-  const std::string health = health_json(bundle.health).dump();
+  const std::string health = json_line(health_json(bundle.health));
   Container parts;
   parts.model = bundle.model;
   parts.features = std::as_bytes(std::span(features));
@@ -221,7 +221,7 @@ Result<Bytes> write_container(const Bundle& bundle) {
     manifest["sections"].push_back({{"name", section.name}, {"length", part.size()}, {"sha256", sha256(part).hex()}});
     total += part.size();
   }
-  const std::string text = manifest.dump(-1, ' ', false, json::error_handler_t::replace);
+  const std::string text = json_line(manifest);
   total += text.size();
   if (text.size() > kMaxManifestBytes)
     return fail(ErrorCode::kTooLarge, "manifest: {} bytes, the limit is {}", text.size(), kMaxManifestBytes);

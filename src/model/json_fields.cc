@@ -52,6 +52,8 @@ Result<json> parse_json(std::string_view text) {
   return value;
 }
 
+std::string json_line(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
 Status require_exactly(const json& object, std::initializer_list<std::string_view> keys) {
   if (!object.is_object()) return fail(ErrorCode::kInvalidInput, "must be a JSON object");
   for (const std::string_view key : keys) {

@@ -18,6 +18,9 @@ namespace millwright::model {
 // Parses one JSON value; duplicate keys and nesting deeper than 16 are refused. Never throws.
 Result<nlohmann::json> parse_json(std::string_view text);
 
+// One line of JSON, whatever the strings in it hold: bytes that are not UTF-8 are replaced. Never throws.
+std::string json_line(const nlohmann::json& value);
+
 // All of `keys` must be members of the object, and no others.
 Status require_exactly(const nlohmann::json& object, std::initializer_list<std::string_view> keys);
 

@@ -224,6 +224,9 @@ TEST(Bundle, PartsThatDoNotMatchOneAnotherAreRefused) {
   bundle.golden.features[5] = std::nanf("");
   EXPECT_THAT(message(bundle), HasSubstr("not finite"));
   bundle = some_bundle();
+  bundle.golden.tolerance_absolute = 1e30;
+  EXPECT_THAT(message(bundle), HasSubstr("absolute tolerance"));
+  bundle = some_bundle();
   bundle.score_kind = ScoreKind::kReconstruction;
   EXPECT_THAT(message(bundle), HasSubstr("to be a reconstruction"));
   bundle = some_bundle();

@@ -19,7 +19,7 @@ using nlohmann::json;
 constexpr double kNanosPerMilli = 1e6;
 
 // Strings from a configuration may hold anything; a JSON line may not.
-std::string json_text(std::string_view text) { return json(text).dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string json_text(std::string_view text) { return json_line(json(text)); }
 
 std::string label_of(const std::vector<std::string>& names, size_t index, std::string_view kind) {
   return index < names.size() ? names[index] : fmt::format("{} {}", kind, index);

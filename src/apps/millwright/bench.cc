@@ -9,6 +9,7 @@
 #include "inference/latency.h"
 #include "inference/trial.h"
 #include "model/bundle.h"
+#include "model/json_fields.h"
 #include "recording/recording.h"
 
 namespace millwright::apps {
@@ -73,7 +74,7 @@ Result<int> bench_one(const Options& options) {
       out["budget_ms"] = options.budget_ms;
       out["in_budget"] = in_budget;
     }
-    fmt::print("{}\n", out.dump());
+    fmt::print("{}\n", model::json_line(out));
   } else {
     fmt::print("{} on {}: n {}\n", options.file.string(), report.provider, report.n);
     fmt::print("  mean {:.4f}  P50 {:.4f}  P95 {:.4f}  P99 {:.4f}  P99.9 {:.4f}{}  max {:.4f} ms; {:.0f} a second\n",
@@ -106,7 +107,7 @@ Result<int> bench_windows(const Options& options) {
                       {"score_mean", report.score_mean},
                       {"score_0", report.score_0},
                       {"provider", report.provider}};
-    fmt::print("{}\n", out.dump());
+    fmt::print("{}\n", model::json_line(out));
   } else {
     fmt::print(
         "{:.0f} windows a second on one thread; per window P50 {:.2f}, P95 {:.2f}, P99 {:.2f} us; one at a time P50 "

@@ -3,12 +3,16 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
+#include "model/json_fields.h"
+
 namespace millwright::apps {
 namespace {
 
 std::string asset_config(const DemoPress& press, const DemoPhase& phase) {
   std::string text = fmt::format("\n[[asset]]\nid = \"{}\"\ndeadline_ms = {}\n", press.name, kDemoDeadlineMs);
-  if (!phase.collect) text += fmt::format("bundle = \"{}\"\n", (phase.bundles / (press.name + ".bundle")).string());
+  if (!phase.collect) text += fmt::format("bundle = {}\n", toml_text(phase.bundles / (press.name + ".bundle")));
   text += fmt::format("[asset.window]\nlength = {}\nrate_hz = {}\nchannel_names = [\"die accelerometer\"]\n",
                       kDemoWindow, kDemoRateHz);
   text += "[asset.trigger]\nkind = \"external\"\n";
@@ -21,7 +25,7 @@ std::string asset_config(const DemoPress& press, const DemoPhase& phase) {
                                       kDemoStrokes - kDemoTrainingStrokes);
   text += "[asset.output]\nkind = \"none\"\non_start = \"stop\"\non_no_verdict = \"hold\"\non_death = \"stop\"\n";
   if (phase.collect) {
-    text += fmt::format("[asset.collect]\nfolder = \"{}\"\nwindows = {}\n", (phase.training / press.name).string(),
+    text += fmt::format("[asset.collect]\nfolder = {}\nwindows = {}\n", toml_text(phase.training / press.name),
                         kDemoTrainingStrokes);
   }
   return text;
@@ -32,11 +36,14 @@ std::string asset_config(const DemoPress& press, const DemoPhase& phase) {
 std::string demo_config(const std::vector<DemoPress>& presses, const DemoPhase& phase) {
   std::string text = fmt::format(
       "# Written by `millwright demo`.\n[agent]\ndevice_id = \"demo-box\"\nfactory_id = \"demo\"\nline_id = "
-      "\"line-1\"\nstate = \"{}\"\n",
-      phase.state.string());
+      "\"line-1\"\nstate = {}\n",
+      toml_text(phase.state));
   for (const DemoPress& press : presses) text += asset_config(press, phase);
   return text;
 }
+
+// JSON's strings are TOML's basic strings.
+std::string toml_text(const std::filesystem::path& path) { return model::json_line(nlohmann::json(path.string())); }
 
 std::vector<DemoPress> demo_presses() {
   return {{.name = "press-1", .story = "Healthy, with load changes. Nothing should be announced.", .seed = 11},

@@ -24,6 +24,9 @@ inline constexpr double kDemoRateHz = 10'000.0;
 inline constexpr size_t kDemoWindow = 2'000;
 inline constexpr double kDemoDeadlineMs = 3'300.0;
 
+// A path as a TOML string, quotes included: its folder may have any legal name.
+std::string toml_text(const std::filesystem::path& path);
+
 std::vector<DemoPress> demo_presses();
 
 // The agent's configuration for these presses. Without bundles it collects the first strokes for training; with them

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "apps/millwright/demo.h"
+#include "apps/millwright/demo_press.h"
 #include "base/files.h"
 #include "recording/recording.h"
 
@@ -66,12 +67,12 @@ Result<Machine> read_machine(const std::filesystem::path& path, const DemoOption
 
 std::string asset_config(const Machine& machine, const std::filesystem::path& bundle, double deadline_ms) {
   return fmt::format(
-      "\n[[asset]]\nid = \"{}\"\ndeadline_ms = {:.0f}\nbundle = \"{}\"\n"
+      "\n[[asset]]\nid = \"{}\"\ndeadline_ms = {:.0f}\nbundle = {}\n"
       "[asset.window]\nchannels = {}\nlength = {}\nrate_hz = {}\n"
-      "[asset.trigger]\nkind = \"{}\"\n[asset.source]\nkind = \"recording\"\npaths = [\"{}\"]\n"
+      "[asset.trigger]\nkind = \"{}\"\n[asset.source]\nkind = \"recording\"\npaths = [{}]\n"
       "[asset.output]\nkind = \"none\"\non_start = \"stop\"\non_no_verdict = \"hold\"\non_death = \"stop\"\n",
-      machine.name, deadline_ms, bundle.string(), machine.channels, machine.length, machine.rate_hz,
-      machine.cut ? "fixed" : "external", machine.path.string());
+      machine.name, deadline_ms, toml_text(bundle), machine.channels, machine.length, machine.rate_hz,
+      machine.cut ? "fixed" : "external", toml_text(machine.path));
 }
 
 double deadline_ms(const Machine& machine) {
@@ -80,11 +81,14 @@ double deadline_ms(const Machine& machine) {
 }
 
 void add_pictures(const Machine& machine, lab::AssetReport& asset) {
-  const auto worst = std::max_element(asset.records.begin(), asset.records.end(),
-                                      [](const auto& a, const auto& b) { return a.score < b.score; });
-  const auto best = std::min_element(asset.records.begin(), asset.records.end(),
-                                     [](const auto& a, const auto& b) { return a.score < b.score; });
-  if (worst == asset.records.end()) return;
+  const auto by_score = [](const auto& a, const auto& b) { return a.score < b.score; };
+  std::vector<model::StrokeRecord> judged;
+  for (const auto& record : asset.records) {
+    if (record.verdict != model::Verdict::kNoVerdict) judged.push_back(record);
+  }
+  const auto worst = std::max_element(judged.begin(), judged.end(), by_score);
+  const auto best = std::min_element(judged.begin(), judged.end(), by_score);
+  if (worst == judged.end()) return;
   for (const auto& [record, css] : {std::pair(worst, "bad"), std::pair(best, "good")}) {
     const size_t index = record->stroke_id - 1;
     if (index >= machine.strokes) continue;
@@ -117,6 +121,13 @@ Result<std::vector<Machine>> read_machines(const DemoOptions& options) {
   for (const auto& path : paths) {
     fmt::print(stderr, "  reading {}\n", path.string());
     machines.push_back(MW_TRY(read_machine(path, options)));
+    // "a.csv" and "a.npy" are two machines.
+    const std::string name = machines.back().name;
+    const auto taken = [&machines](const std::string& wanted) {
+      return std::any_of(machines.begin(), machines.end() - 1,
+                         [&wanted](const Machine& m) { return m.name == wanted; });
+    };
+    for (int n = 2; taken(machines.back().name); ++n) machines.back().name = fmt::format("{}-{}", name, n);
   }
   return machines;
 }
@@ -137,8 +148,8 @@ Result<int> demo_on_recordings(const DemoOptions& options) {
   fmt::print(stderr, "2. Normal running is learnt, one bundle per machine.\n");
   std::string config = fmt::format(
       "# Written by `millwright demo`.\n[agent]\ndevice_id = \"demo-box\"\nfactory_id = \"demo\"\nline_id = "
-      "\"line-1\"\nstate = \"{}\"\n",
-      (out / "state").string());
+      "\"line-1\"\nstate = {}\n",
+      toml_text(out / "state"));
   uint64_t strokes = 0;
   for (const Machine& machine : machines) {
     MW_CHECK_OK(train_machine(machine, out));

@@ -26,9 +26,11 @@ class LineCount {
   uint64_t count() const {
     uint64_t lines = 0;
     std::error_code error;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_, error)) {
-      if (entry.path().extension() != ".jsonl") continue;
-      std::ifstream in(entry.path(), std::ios::binary);
+    // The agent makes and removes files meanwhile: a folder that changed is counted again at the next look.
+    for (std::filesystem::recursive_directory_iterator entry(folder_, error), end; !error && entry != end;
+         entry.increment(error)) {
+      if (entry->path().extension() != ".jsonl") continue;
+      std::ifstream in(entry->path(), std::ios::binary);
       lines += static_cast<uint64_t>(std::count(std::istreambuf_iterator<char>(in), {}, '\n'));
     }
     return lines;

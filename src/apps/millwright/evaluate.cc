@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "apps/millwright/command.h"
+#include "apps/millwright/open_bundle.h"
 #include "apps/millwright/reading_flags.h"
 
 namespace millwright::apps {
@@ -33,7 +34,7 @@ void print_text(const lab::Evaluation& e) {
 }
 
 Result<int> evaluate(Options& options) {
-  const model::LoadedBundle loaded = MW_TRY(model::load_bundle(options.bundle));
+  const model::LoadedBundle loaded = MW_TRY(open_bundle(options.bundle));
   options.evaluate.reading = options.reading.options();
   options.evaluate.hop = if_given(options.hop);
   const lab::Evaluation evaluation = MW_TRY(lab::evaluate(loaded.bundle, options.evaluate));

@@ -7,6 +7,7 @@
 #include "apps/millwright/command.h"
 #include "base/files.h"
 #include "model/bundle.h"
+#include "model/json_fields.h"
 #include "onnx/model.h"
 
 namespace millwright::apps {
@@ -82,6 +83,14 @@ Result<json> bundle_json(const Bytes& bytes) {
               {"model", model_json(model.summary(), sha256(bundle.model))}};
 }
 
+// A model's own words may hold anything, also what moves a terminal's cursor.
+std::string printable(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  }
+  return text;
+}
+
 void print_tree(const json& value, size_t depth) {
   for (const auto& [key, member] : value.items()) {
     const std::string indent(2 * depth, ' ');
@@ -90,7 +99,7 @@ void print_tree(const json& value, size_t depth) {
       print_tree(member, depth + 1);
     } else {
       fmt::print("{}{:<{}} {}\n", indent, key, 26 - std::min<size_t>(2 * depth, 20),
-                 member.is_string() ? member.get<std::string>() : member.dump());
+                 printable(member.is_string() ? member.get<std::string>() : model::json_line(member)));
     }
   }
 }
@@ -106,7 +115,7 @@ Result<int> inspect(const Options& options) {
     found = model_json(model.summary(), sha256(bytes));
   }
   if (options.as_json) {
-    fmt::print("{}\n", found.dump());
+    fmt::print("{}\n", model::json_line(found));
   } else {
     print_tree(found, 0);
   }

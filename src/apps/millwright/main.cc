@@ -54,5 +54,9 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return stop(fmt::format("{} (see --help)", error.what()), 2);
   }
-  return run_chosen(commands);
+  try {
+    return run_chosen(commands);
+  } catch (const std::exception& error) {  // no room lets one out; a last resort is still one line
+    return stop(fmt::format("it stopped at a fault of its own: {}", error.what()), 3);
+  }
 }

@@ -28,8 +28,8 @@ Status read_lines(const std::filesystem::path& file, std::vector<model::StrokeRe
 Result<std::vector<model::StrokeRecord>> read_records(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> files;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (entry.path().extension() == ".jsonl") files.push_back(entry.path());
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->path().extension() == ".jsonl") files.push_back(entry->path());
   }
   if (error) return fail(ErrorCode::kNotFound, "{}: cannot list records: {}", folder.string(), error.message());
   std::sort(files.begin(), files.end());

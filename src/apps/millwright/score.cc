@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "apps/millwright/command.h"
+#include "apps/millwright/open_bundle.h"
 #include "apps/millwright/reading_flags.h"
 
 namespace millwright::apps {
@@ -30,7 +31,7 @@ void print_text(const lab::ScoredWindow& window, const std::vector<std::string>&
 }
 
 Result<int> score(const Options& options) {
-  const model::LoadedBundle loaded = MW_TRY(model::load_bundle(options.bundle));
+  const model::LoadedBundle loaded = MW_TRY(open_bundle(options.bundle));
   lab::ScoreOptions scoring{
       .recordings = options.paths, .reading = options.reading.options(), .hop = if_given(options.hop)};
   const auto windows = MW_TRY(lab::score(loaded.bundle, scoring));

@@ -11,6 +11,7 @@
 #include "apps/millwright/command.h"
 #include "apps/millwright/reading_flags.h"
 #include "base/files.h"
+#include "model/json_fields.h"
 
 namespace millwright::apps {
 namespace {
@@ -74,7 +75,7 @@ Result<int> train(Options& options) {
   MW_CHECK_OK(write_file_atomic(options.out, bytes));
   const Digest digest = sha256(bytes);
   if (options.as_json) {
-    fmt::print("{}\n", to_json(options, bundle, digest).dump());
+    fmt::print("{}\n", model::json_line(to_json(options, bundle, digest)));
   } else {
     print_text(options, bundle, digest);
   }
