@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Formatting, then clang-tidy, over every source of ours. usage: tools/lint.sh BUILD_FOLDER [FILE...]
-# A file whose own text, headers' text and compile command were clean before is not read again (stamps in BUILD/lint).
+# A file that was clean is not read again until it, a header of ours that it includes, or the rules change.
 set -eu
 build=$1
 shift
@@ -11,18 +11,8 @@ echo "lint: formatting of $# files"
 clang-format-19 --dry-run --Werror "$@"
 
 mkdir -p "$build/lint"
-context=$( (cat .clang-tidy "$build/CMakeCache.txt" | grep -v '^#'; git ls-files '*.h' | xargs cat) | sha256sum | cut -c1-16)
-todo=""
-for file in "$@"; do
-  case "$file" in *.cc) ;; *) continue ;; esac
-  grep -q "/$file\"" "$build/compile_commands.json" || continue
-  stamp="$build/lint/$( (echo "$context"; cat "$file") | sha256sum | cut -c1-32)"
-  [ -e "$stamp" ] || todo="$todo $file:$stamp"
-done
-count=$(echo $todo | wc -w)
-echo "lint: clang-tidy on $count changed files"
-[ "$count" = 0 ] && { echo "lint: clean"; exit 0; }
-one='f=${1%%:*}; s=${1#*:}; if clang-tidy-19 --quiet -p "$0" --extra-arg=-Wno-unknown-warning-option "$f" 2>"$s.err"; then touch "$s"; else grep -v "warnings generated" "$s.err" >&2; exit 255; fi'
-echo $todo | xargs -n 1 -P "$(nproc)" sh -c "$one" "$build"
-rm -f "$build"/lint/*.err
+todo=$(python3 tools/lint_todo.py "$build" "$@")
+echo "lint: clang-tidy on $(echo "$todo" | grep -c . || true) changed files"
+one='f=${1%%:*}; s=${1#*:}; if clang-tidy-19 --quiet -p "$0" --extra-arg=-Wno-unknown-warning-option "$f" >"$s.out" 2>"$s.err"; then touch "$s"; rm -f "$s.out" "$s.err"; else cat "$s.out"; grep -v "warnings generated" "$s.err" >&2; exit 255; fi'
+[ -z "$todo" ] || echo "$todo" | xargs -n 1 -P "$(nproc)" sh -c "$one" "$build"
 echo "lint: clean"
