@@ -12,6 +12,7 @@
 namespace millwright::edge {
 namespace {
 
+constexpr int64_t kNanosPerSecond = 1'000'000'000;
 constexpr int kReceiveBufferBytes = 4 << 20;
 // A step beyond this is another stream (the sender was restarted), not lost samples.
 constexpr uint64_t kMaxGapFrames = 1 << 20;
@@ -35,6 +36,11 @@ Result<std::unique_ptr<UdpSource>> UdpSource::create(const UdpOptions& options, 
   if (!socket.valid()) return fail(ErrorCode::kIo, "cannot make a UDP socket: {}", std::strerror(errno));
   // More room bridges a pause of this process; less is not an error.
   ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBufferBytes, sizeof(kReceiveBufferBytes));
+  const int on = 1;
+  if (::setsockopt(socket.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) != 0) {
+    return fail(ErrorCode::kIo, "UDP: the kernel stamps no packets ({}); how late they are cannot be known",
+                std::strerror(errno));
+  }
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     // The configuration names this address, so the configuration is what must change.
     return fail(ErrorCode::kInvalidInput, "UDP {}:{}: {}; is another program listening there?", options.address,
@@ -47,7 +53,12 @@ Result<std::unique_ptr<UdpSource>> UdpSource::create(const UdpOptions& options, 
 }
 
 UdpSource::UdpSource(UdpOptions options, Descriptor socket, uint16_t port, uint32_t from, const Clock& clock)
-    : options_(std::move(options)), socket_(std::move(socket)), port_(port), from_(from), clock_(clock) {
+    : options_(std::move(options)),
+      socket_(std::move(socket)),
+      port_(port),
+      from_(from),
+      clock_(clock),
+      arrival_(clock.monotonic_ns(), kernel_clock_.wall_ns()) {
   packet_.resize(kMaxPacketBytes);
   planar_.resize(kMaxPacketBytes / sizeof(int16_t));
 }
@@ -62,29 +73,58 @@ Block UdpSource::next(size_t max_frames, int64_t until_ns) {
   return {.kind = Block::Kind::kStopped};
 }
 
+// The next datagram, whoever sent it; nullopt: none is there.
+std::optional<UdpSource::Datagram> UdpSource::read_datagram() {
+  sockaddr_in sender{};
+  iovec into{.iov_base = packet_.data(), .iov_len = packet_.size()};
+  msghdr message{};
+  message.msg_name = &sender;
+  message.msg_iov = &into;
+  message.msg_iovlen = 1;
+  ssize_t n = -1;
+  do {
+    message.msg_namelen = sizeof(sender);
+    message.msg_control = control_.data();
+    message.msg_controllen = control_.size();
+    n = ::recvmsg(socket_.get(), &message, MSG_TRUNC);
+  } while (n < 0 && errno == EINTR);
+  if (n < 0) return std::nullopt;
+  Datagram datagram{.bytes = static_cast<size_t>(n), .sender = sender.sin_addr, .stamp_ns = std::nullopt};
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS) continue;
+    timespec stamp{};
+    std::memcpy(&stamp, CMSG_DATA(part), sizeof(stamp));
+    datagram.stamp_ns = int64_t{stamp.tv_sec} * kNanosPerSecond + stamp.tv_nsec;
+  }
+  return datagram;
+}
+
 // Reads until a packet of ours is there or nothing is left. A flood of others cannot hold the stroke thread for long:
 // after kMaxRefusedAtOnce it goes back to its deadlines.
 bool UdpSource::receive(size_t max_frames, Block& block) {
   constexpr int kMaxRefusedAtOnce = 64;
   for (int i = 0; i < kMaxRefusedAtOnce; ++i) {
-    sockaddr_in sender{};
-    socklen_t size = sizeof(sender);
-    const ssize_t n = ::recvfrom(socket_.get(), packet_.data(), packet_.size(), MSG_TRUNC,
-                                 reinterpret_cast<sockaddr*>(&sender), &size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return false;
-    const auto bytes = static_cast<size_t>(n);
-    const bool welcome = (from_ == 0 || sender.sin_addr.s_addr == from_) && bytes <= packet_.size();
-    const auto header = welcome ? decode_packet(std::span(packet_).first(bytes)) : std::nullopt;
+    // Both clocks before the look into the buffer: what comes in between is then not older than that.
+    const int64_t before_ns = clock_.monotonic_ns();
+    const int64_t before_wall_ns = kernel_clock_.wall_ns();
+    const auto datagram = read_datagram();
+    if (!datagram) {
+      arrival_.drained(before_ns, before_wall_ns);
+      return false;
+    }
+    const int64_t arrival_ns = arrival_.of_next(datagram->stamp_ns, clock_.monotonic_ns(), kernel_clock_.wall_ns());
+    const bool welcome = (from_ == 0 || datagram->sender.s_addr == from_) && datagram->bytes <= packet_.size();
+    const auto bytes = std::span<const std::byte>(packet_).first(std::min(datagram->bytes, packet_.size()));
+    const auto header = welcome ? decode_packet(bytes) : std::nullopt;
     if (!header || header->channels != options_.channels || header->frames > max_frames || !place(*header, block)) {
       counters_.refused.fetch_add(1, std::memory_order_relaxed);
       continue;
     }
-    unpack_samples(*header, std::span(packet_).first(bytes), planar_);
+    unpack_samples(*header, bytes, planar_);
     block.kind = Block::Kind::kSamples;
     block.frames = header->frames;
     block.planar = std::span<const float>(planar_).first(static_cast<size_t>(header->channels) * header->frames);
-    block.arrival_ns = clock_.monotonic_ns();
+    block.arrival_ns = arrival_ns;
     counters_.frames.fetch_add(header->frames, std::memory_order_relaxed);
     if (header->cycle_frame != kNoCycle) {
       event_ = {.sample = header->cycle_frame, .cycle = header->cycle};

@@ -3,13 +3,19 @@
 // and dropped. The network is not trusted to be honest, only the machine's own segment to be quiet: see FORMAT.md.
 #pragma once
 
+#include <netinet/in.h>
+
+#include <array>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/error.h"
+#include "edge/packet_arrival.h"
 #include "edge/source.h"
 #include "edge/udp_packet.h"
 #include "edge/waiter.h"
@@ -38,7 +44,14 @@ class UdpSource final : public SampleSource {
 
  private:
   UdpSource(UdpOptions options, Descriptor socket, uint16_t port, uint32_t from, const Clock& clock);
+  // What the kernel handed over: the datagram lies in packet_.
+  struct Datagram {
+    size_t bytes = 0;  // as sent, also where packet_ holds less
+    in_addr sender{};
+    std::optional<int64_t> stamp_ns;  // wall clock, when it arrived
+  };
   bool receive(size_t max_frames, Block& block);
+  std::optional<Datagram> read_datagram();
   bool place(const PacketHeader& header, Block& block);
 
   UdpOptions options_;
@@ -48,7 +61,10 @@ class UdpSource final : public SampleSource {
   const Clock& clock_;
   SourceCounters counters_;
   Waiter waiter_;
+  SystemClock kernel_clock_;  // what the kernel stamps with, whatever clock_ is
+  PacketArrival arrival_;
   std::vector<std::byte> packet_;
+  alignas(8) std::array<std::byte, 256> control_{};
   std::vector<float> planar_;
   signal::TriggerEvent event_;
   bool synced_ = false;

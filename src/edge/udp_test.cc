@@ -114,6 +114,21 @@ TEST_F(UdpTest, WhatIsNotAPacketOfOursIsCountedAndDropped) {
   EXPECT_EQ(next().kind, Block::Kind::kSamples);
 }
 
+TEST_F(UdpTest, APacketThatWaitedIsAsOldAsItIs) {
+  constexpr int64_t kSlackNs = 5'000'000;
+  constexpr int64_t kWaitNs = 50'000'000;
+  EXPECT_EQ(next_at_once().kind, Block::Kind::kIdle);
+  const int64_t before = clock_.monotonic_ns();
+  send(packet(0, 0));
+  const int64_t after = clock_.monotonic_ns();
+  // The kernel's stamps follow real time, so real time has to pass; nobody reads meanwhile.
+  EXPECT_EQ(Waiter().wait_until(clock_, after + kWaitNs), Waiter::Woken::kTime);
+  const Block block = next();
+  ASSERT_EQ(block.kind, Block::Kind::kSamples);
+  EXPECT_GE(block.arrival_ns, before - kSlackNs);
+  EXPECT_LE(block.arrival_ns, after + kSlackNs);
+}
+
 TEST_F(UdpTest, APortInUseIsSaid) {
   const auto second = UdpSource::create({.port = source_->port(), .channels = 1, .rate_hz = 1.0}, clock_);
   ASSERT_FALSE(second);
