@@ -67,6 +67,8 @@ Block UdpSource::next(size_t max_frames, int64_t until_ns) {
   while (!waiter_.stopped()) {
     Block block;
     if (receive(max_frames, block)) return block;
+    // What is refused keeps the socket readable; the caller's deadlines and heartbeat go on all the same.
+    if (clock_.monotonic_ns() >= until_ns) return waiter_.stopped() ? Block{.kind = Block::Kind::kStopped} : Block{};
     const Waiter::Woken woken = waiter_.wait_until(clock_, until_ns, socket_.get());
     if (woken == Waiter::Woken::kTime) return {};
   }
@@ -135,11 +137,22 @@ bool UdpSource::receive(size_t max_frames, Block& block) {
   return false;
 }
 
+// The network handed over twice what was sent once: the packet before, or the one that the stream began with while that
+// is recent. A sender that began again tells itself apart by its cycle, or by what follows.
+bool UdpSource::repeats_one(const PacketHeader& header) const {
+  const auto same = [&](const PacketHeader& other) {
+    return header.sequence == other.sequence && header.first_frame == other.first_frame &&
+           header.frames == other.frames && header.cycle_frame == other.cycle_frame && header.cycle == other.cycle;
+  };
+  return synced_ && (same(last_) || (same(first_) && last_.sequence - first_.sequence < kMaxRepeats));
+}
+
 // Where in the stream the packet belongs. False: it repeats what was there already.
 bool UdpSource::place(const PacketHeader& header, Block& block) {
+  if (repeats_one(header)) return false;
   const bool restarted = !synced_ || header.sequence == 0 || header.first_frame > next_frame_ + kMaxGapFrames ||
                          next_frame_ > header.first_frame + kMaxGapFrames;
-  const bool repeats = header.first_frame < next_frame_ || header.sequence <= last_sequence_;
+  const bool repeats = header.first_frame < next_frame_ || header.sequence <= last_.sequence;
   if (!restarted && repeats && ++repeats_ < kMaxRepeats) return false;
   if (!restarted && !repeats) {
     block.gap_frames = header.first_frame - next_frame_;
@@ -150,10 +163,11 @@ bool UdpSource::place(const PacketHeader& header, Block& block) {
     counters_.gaps.fetch_add(1, std::memory_order_relaxed);
     counters_.frames_lost.fetch_add(block.gap_frames, std::memory_order_relaxed);
   }
+  if (restarted || repeats) first_ = header;
   synced_ = true;
   repeats_ = 0;
   next_frame_ = header.first_frame + header.frames;
-  last_sequence_ = header.sequence;
+  last_ = header;
   return true;
 }
 

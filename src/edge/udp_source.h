@@ -53,6 +53,7 @@ class UdpSource final : public SampleSource {
   bool receive(size_t max_frames, Block& block);
   std::optional<Datagram> read_datagram();
   bool place(const PacketHeader& header, Block& block);
+  [[nodiscard]] bool repeats_one(const PacketHeader& header) const;
 
   UdpOptions options_;
   Descriptor socket_;
@@ -68,8 +69,9 @@ class UdpSource final : public SampleSource {
   std::vector<float> planar_;
   signal::TriggerEvent event_;
   bool synced_ = false;
+  PacketHeader first_;  // of the stream
+  PacketHeader last_;
   uint64_t next_frame_ = 0;
-  uint64_t last_sequence_ = 0;
   uint32_t repeats_ = 0;
 };
 

@@ -76,6 +76,42 @@ TEST_F(UdpTest, LostPacketsAreAGapAndRepeatedOnesAreRefused) {
   EXPECT_EQ(source_->counters().frames_lost, 3U);
 }
 
+TEST_F(UdpTest, AFirstPacketThatComesTwiceIsOneStroke) {
+  send(packet(0, 0));
+  send(packet(0, 0));
+  send(packet(1, 3));
+  send(packet(0, 0));
+  send(packet(1, 3));
+  send(packet(2, 6));
+  for (int i = 0; i < 3; ++i) {
+    const Block block = next_at_once();
+    ASSERT_EQ(block.kind, Block::Kind::kSamples);
+    EXPECT_EQ(block.gap_frames, 0U);
+    EXPECT_EQ(block.events[0].cycle, i + 1);
+  }
+  EXPECT_EQ(next_at_once().kind, Block::Kind::kIdle);
+  EXPECT_EQ(source_->counters().refused, 3U);
+}
+
+TEST_F(UdpTest, ASenderWhoseNextStreamBeginsAtZeroIsFollowedAtOnce) {
+  send(packet(0, 0));
+  auto again = packet(0, 0);
+  again[32] = std::byte{9};  // the cycle went on
+  send(again);
+  EXPECT_EQ(next_at_once().gap_frames, 0U);
+  const Block block = next_at_once();
+  EXPECT_EQ(block.gap_frames, 1U);
+  EXPECT_EQ(block.events[0].cycle, 9U);
+}
+
+TEST_F(UdpTest, AFloodOfWhatIsRefusedHoldsNobodyPastHisTime) {
+  constexpr uint64_t kFlood = 200;
+  for (uint64_t i = 0; i < kFlood; ++i) send(std::vector<std::byte>{std::byte{1}});
+  EXPECT_EQ(next_at_once().kind, Block::Kind::kIdle);
+  EXPECT_GT(source_->counters().refused, 0U);
+  EXPECT_LT(source_->counters().refused, kFlood);
+}
+
 TEST_F(UdpTest, ASenderThatStartsAgainIsFollowed) {
   send(packet(1000, 3000));
   EXPECT_EQ(next().kind, Block::Kind::kSamples);
