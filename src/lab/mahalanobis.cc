@@ -17,7 +17,8 @@ constexpr double kRidge = 1e-4;
 // Below it no feature's variance is believed, in squares of the robust scale. A normal distribution has 1; far less has
 // a feature whose scale its rare states set, all the more where the concentration steps left those states out. Without
 // the floor a state that is taken in one normal window of a hundred lies ten spreads away and drowns all the rest.
-constexpr double kLeastVariance = 0.25;
+// A tenth is what a state of one window in a hundred at three spreads amounts to.
+constexpr double kLeastVariance = 0.1;
 
 }  // namespace
 
