@@ -22,12 +22,7 @@ MW_VECTORISED double sum_range(const float* p, size_t begin, size_t end) {
   return total;
 }
 
-struct SpectrumSums {
-  double power = 0.0, first = 0.0, second = 0.0;  // sum of p, k p, k^2 p
-  float max = 0.0F;
-};
-
-MW_VECTORISED void measure_spectrum(const float* p, size_t bins, SpectrumSums* sums) {
+MW_VECTORISED void measure_spectrum(const float* p, size_t bins, SpectrumSums* sums, float* max) {
   float high = p[0];
   for (size_t at = 0; at < bins; at += kBlock) {
     // Within a block the bin is counted from the block's start, which keeps the weights small and the sums exact.
@@ -48,20 +43,32 @@ MW_VECTORISED void measure_spectrum(const float* p, size_t bins, SpectrumSums* s
     sums->first += first + start * power;
     sums->second += second + 2.0 * start * first + start * start * power;
   }
-  sums->max = high;
+  *max = high;
 }
 
 }  // namespace
 
-BandSpectrum::BandSpectrum(const SpectrumFeatures& spec, double rate_hz)
-    : bin_hz_(rate_hz / static_cast<double>(spec.nfft)) {
+std::vector<size_t> band_corners(const SpectrumFeatures& spec, double rate_hz) {
+  const double bin_hz = rate_hz / static_cast<double>(spec.nfft);
+  std::vector<size_t> corners;
   for (double edge : spec.edges_hz) {
-    size_t bin = static_cast<size_t>(edge / bin_hz_);
-    while (bin > 0 && static_cast<double>(bin - 1) * bin_hz_ >= edge) --bin;
-    while (static_cast<double>(bin) * bin_hz_ < edge) ++bin;
-    corners_.push_back(std::min(bin, spec.nfft / 2 + 1));
+    size_t bin = static_cast<size_t>(edge / bin_hz);
+    while (bin > 0 && static_cast<double>(bin - 1) * bin_hz >= edge) --bin;
+    while (static_cast<double>(bin) * bin_hz < edge) ++bin;
+    corners.push_back(std::min(bin, spec.nfft / 2 + 1));
   }
+  return corners;
 }
+
+void finish_spectrum(const SpectrumSums& sums, double bin_hz, std::span<float, 3> out) {
+  const bool live = sums.power > 0.0;
+  out[0] = live ? static_cast<float>(static_cast<double>(sums.dominant) * bin_hz) : 0.0F;
+  out[1] = live ? static_cast<float>(sums.first / sums.power * bin_hz) : 0.0F;
+  out[2] = live ? static_cast<float>(std::sqrt(sums.second / sums.power) * bin_hz) : 0.0F;
+}
+
+BandSpectrum::BandSpectrum(const SpectrumFeatures& spec, double rate_hz)
+    : bin_hz_(rate_hz / static_cast<double>(spec.nfft)), corners_(band_corners(spec, rate_hz)) {}
 
 void BandSpectrum::compute(std::span<const float> power, double scale, std::span<float> out) const {
   const size_t bands = corners_.size() - 1;
@@ -69,12 +76,10 @@ void BandSpectrum::compute(std::span<const float> power, double scale, std::span
     out[i] = static_cast<float>(scale * sum_range(power.data(), corners_[i], corners_[i + 1]));
   }
   SpectrumSums sums;
-  measure_spectrum(power.data(), power.size(), &sums);
-  const auto dominant = std::ranges::find(power, sums.max) - power.begin();
-  const bool live = sums.power > 0.0;
-  out[bands] = live ? static_cast<float>(static_cast<double>(dominant) * bin_hz_) : 0.0F;
-  out[bands + 1] = live ? static_cast<float>(sums.first / sums.power * bin_hz_) : 0.0F;
-  out[bands + 2] = live ? static_cast<float>(std::sqrt(sums.second / sums.power) * bin_hz_) : 0.0F;
+  float max = 0.0F;
+  measure_spectrum(power.data(), power.size(), &sums, &max);
+  sums.dominant = static_cast<size_t>(std::ranges::find(power, max) - power.begin());
+  finish_spectrum(sums, bin_hz_, out.subspan(bands).first<3>());
 }
 
 }  // namespace millwright::signal

@@ -14,23 +14,6 @@ namespace {
 constexpr size_t kMaxPhases = 16;
 constexpr size_t kBlock = 256;  // floats added in float; the rest in double
 
-struct Bins {
-  size_t first = 0;
-  size_t count = 0;
-};
-
-// The bins of a transform of size n with low <= frequency <= high; the bin at half the rate counts as negative.
-Bins bins_of_band(size_t n, double rate_hz, double low_hz, double high_hz) {
-  Bins bins;
-  for (size_t k = 0; k < n / 2; ++k) {
-    const double frequency = static_cast<double>(k) * rate_hz / static_cast<double>(n);
-    if (frequency < low_hz || frequency > high_hz) continue;
-    if (bins.count == 0) bins.first = k;
-    ++bins.count;
-  }
-  return bins;
-}
-
 Complex turn(double turns, double scale) {
   const double angle = 2.0 * std::numbers::pi * turns;
   return {static_cast<float>(scale * std::cos(angle)), static_cast<float>(scale * std::sin(angle))};
@@ -91,6 +74,17 @@ float* floats(Buffer<Complex>& buffer) { return reinterpret_cast<float*>(buffer.
 
 }  // namespace
 
+BandBins bins_of_band(const EnvelopeFeatures& spec, double rate_hz) {
+  BandBins bins;
+  for (size_t k = 0; k < spec.nfft / 2; ++k) {
+    const double frequency = static_cast<double>(k) * rate_hz / static_cast<double>(spec.nfft);
+    if (frequency < spec.low_hz || frequency > spec.high_hz) continue;
+    if (bins.count == 0) bins.first = k;
+    ++bins.count;
+  }
+  return bins;
+}
+
 EnvelopeSpectrum::EnvelopeSpectrum(const EnvelopeFeatures& spec, size_t length, double rate_hz, Fft inverse,
                                    Fft forward)
     : size_(spec.nfft),
@@ -105,7 +99,7 @@ EnvelopeSpectrum::EnvelopeSpectrum(const EnvelopeFeatures& spec, size_t length, 
       out_(part_ + 1),
       spectrum_(bins_),
       magnitude_(bins_) {
-  const Bins band = bins_of_band(size_, rate_hz, spec.low_hz, spec.high_hz);
+  const BandBins band = bins_of_band(spec, rate_hz);
   first_bin_ = band.first;
   kept_ = band.count;
   band_ = Buffer<Complex>(kept_);
@@ -113,7 +107,7 @@ EnvelopeSpectrum::EnvelopeSpectrum(const EnvelopeFeatures& spec, size_t length, 
 }
 
 Result<EnvelopeSpectrum> EnvelopeSpectrum::create(const EnvelopeFeatures& spec, size_t length, double rate_hz) {
-  const Bins band = bins_of_band(spec.nfft, rate_hz, spec.low_hz, spec.high_hz);
+  const BandBins band = bins_of_band(spec, rate_hz);
   if (band.count == 0) return fail(ErrorCode::kInvalidInput, "envelope: no bin lies in its band");
   const size_t part = std::max(std::bit_ceil(band.count), std::max<size_t>(1, spec.nfft / kMaxPhases));
   return EnvelopeSpectrum(spec, length, rate_hz, MW_TRY(Fft::create(part, Direction::kInverse)),
@@ -191,7 +185,7 @@ void EnvelopeSpectrum::compute(const PairTransform& transform, float gain, std::
   magnitudes(floats(spectrum_), bins_, magnitude_.data());
   size_t bin = 0;
   for (size_t i = 0; i < groups_; ++i) {
-    const size_t count = bins_ / groups_ + (i < bins_ % groups_ ? 1 : 0);
+    const size_t count = bins_of_group(i, bins_, groups_);
     out[i] = static_cast<float>(sum_of(magnitude_.data() + bin, count) / static_cast<double>(count));
     bin += count;
   }

@@ -17,6 +17,18 @@
 
 namespace millwright::signal {
 
+// The bins with low <= frequency <= high; the bin at half the rate counts as negative.
+struct BandBins {
+  size_t first = 0;
+  size_t count = 0;
+};
+BandBins bins_of_band(const EnvelopeFeatures& spec, double rate_hz);
+
+// Bins of group i where `bins` are shared among `groups`: the first ones get one more.
+inline size_t bins_of_group(size_t i, size_t bins, size_t groups) {
+  return bins / groups + (i < bins % groups ? 1 : 0);
+}
+
 class EnvelopeSpectrum {
  public:
   static Result<EnvelopeSpectrum> create(const EnvelopeFeatures& spec, size_t length, double rate_hz);

@@ -2,6 +2,7 @@
 #include "signal/features.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -12,6 +13,7 @@
 #include "signal/hann.h"
 #include "signal/log_mel.h"
 #include "signal/pair_transform.h"
+#include "signal/row_features.h"
 #include "signal/time_features.h"
 
 namespace millwright::signal {
@@ -22,6 +24,9 @@ struct WholeWindow {
   PairTransform transform;
   PairGain gain;
 };
+
+// A call for so few channels costs less one by one than in lanes most of which are idle.
+constexpr size_t kMinRowLanes = 4;
 
 struct TimeStep {};
 struct SpectrumStep {
@@ -40,6 +45,12 @@ struct CurveStatisticsStep {};
 
 using Step = std::variant<TimeStep, SpectrumStep, EnvelopeStep, LogMelStep, CurveStep, CurveStatisticsStep>;
 
+// Samples beyond any physical unit may overflow a power; a feature is finite all the same.
+void make_finite(std::span<float> features) {
+  constexpr float kMax = std::numeric_limits<float>::max();
+  for (float& value : features) value = std::isnan(value) ? 0.0F : std::clamp(value, -kMax, kMax);
+}
+
 }  // namespace
 
 struct FeatureExtractor::Plan {
@@ -50,13 +61,16 @@ struct FeatureExtractor::Plan {
   std::vector<WholeWindow> wholes;
   Buffer<float> taper;
   Buffer<float> plain;
-  Buffer<float> power;    // of the largest transform
-  Buffer<float> scratch;  // of a curve's order statistics
+  Buffer<float> power;                // of the largest transform
+  Buffer<float> scratch;              // of a curve's order statistics
+  std::unique_ptr<RowFeatures> rows;  // null where the spec does not run in lanes
 
   Result<size_t> whole_of(size_t nfft);
   Result<Step> step_of(const FeatureGroup& group);
   void run(const Step& step, std::span<const float> x, std::span<float> out);
   void extract_channel(std::span<const float> x, std::span<float> out);
+  void check_shape(const Window& window) const;
+  void extract_in_lanes(std::span<const Window> windows, std::span<float> out);
 };
 
 Result<size_t> FeatureExtractor::Plan::whole_of(size_t nfft) {
@@ -121,9 +135,35 @@ void FeatureExtractor::Plan::extract_channel(std::span<const float> x, std::span
     }
     at += sizes[i];
   }
-  // Samples beyond any physical unit may overflow a power; a feature is finite all the same.
-  constexpr float kMax = std::numeric_limits<float>::max();
-  for (float& value : out) value = std::isnan(value) ? 0.0F : std::clamp(value, -kMax, kMax);
+  make_finite(out);
+}
+
+void FeatureExtractor::Plan::check_shape(const Window& window) const {
+  MW_CHECK(window.channels == spec.channels && window.length == spec.length, "a window has its spec's shape");
+  MW_CHECK(window.samples.size() >= spec.channels * spec.length, "a window has all its samples");
+}
+
+// Channel c of window w is number w * channels + c; as many at a time as there are lanes.
+void FeatureExtractor::Plan::extract_in_lanes(std::span<const Window> windows, std::span<float> out) {
+  const size_t per_channel = count / spec.channels;
+  const size_t total = windows.size() * spec.channels;
+  for (size_t done = 0; done < total;) {
+    const size_t lanes = std::min(kRowLanes, total - done);
+    std::array<const float*, kRowLanes> from{};
+    std::array<float*, kRowLanes> to{};
+    for (size_t l = 0; l < lanes; ++l) {
+      const size_t number = done + l;
+      from[l] = windows[number / spec.channels].channel(number % spec.channels).data();
+      to[l] = out.data() + number * per_channel;
+    }
+    if (lanes >= kMinRowLanes) {
+      rows->compute(std::span(from).first(lanes), std::span(to).first(lanes));
+      make_finite({to[0], lanes * per_channel});
+    } else {
+      for (size_t l = 0; l < lanes; ++l) extract_channel({from[l], spec.length}, {to[l], per_channel});
+    }
+    done += lanes;
+  }
 }
 
 FeatureExtractor::FeatureExtractor(std::unique_ptr<Plan> plan) : plan_(std::move(plan)) {}
@@ -143,13 +183,13 @@ Result<FeatureExtractor> FeatureExtractor::create(const FeatureSpec& spec) {
     alone.groups = {group};
     plan->sizes.push_back(alone.feature_count());
   }
+  plan->rows = RowFeatures::create(spec);
   return FeatureExtractor(std::move(plan));
 }
 
 void FeatureExtractor::extract(const Window& window, std::span<float> out) {
   const FeatureSpec& spec = plan_->spec;
-  MW_CHECK(window.channels == spec.channels && window.length == spec.length, "a window has its spec's shape");
-  MW_CHECK(window.samples.size() >= spec.channels * spec.length, "a window has all its samples");
+  plan_->check_shape(window);
   MW_CHECK(out.size() == plan_->count, "room for all features, no more");
   const size_t per_channel = plan_->count / spec.channels;
   for (size_t c = 0; c < spec.channels; ++c) {
@@ -159,6 +199,11 @@ void FeatureExtractor::extract(const Window& window, std::span<float> out) {
 
 void FeatureExtractor::extract_batch(std::span<const Window> windows, std::span<float> out) {
   MW_CHECK(out.size() == windows.size() * plan_->count, "room for all windows' features, no more");
+  if (plan_->rows) {
+    for (const Window& window : windows) plan_->check_shape(window);
+    plan_->extract_in_lanes(windows, out);
+    return;
+  }
   for (size_t i = 0; i < windows.size(); ++i) extract(windows[i], out.subspan(i * plan_->count, plan_->count));
 }
 

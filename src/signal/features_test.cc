@@ -98,19 +98,93 @@ TEST(Features, OfTwoChannelsAreThoseOfEachAlone) {
   EXPECT_EQ(both, expected);
 }
 
-TEST(Features, OfABatchAreThoseOfEachWindow) {
-  const auto samples = noise(2000 * 7, 4);
-  FeatureExtractor reference = extractor("reference-64", 1, 2000, 10'000.0);
-  std::vector<Window> windows;
-  std::vector<float> expected;
-  for (size_t i = 0; i < 7; ++i) {
-    windows.push_back({std::span(samples).subspan(i * 2000, 2000), 1, 2000, 10'000.0});
-    const auto row = extract(reference, windows.back().samples);
-    expected.insert(expected.end(), row.begin(), row.end());
+// What a press gives: noise, a ringing blow that decays, a slow push; every window with another level and offset.
+std::vector<float> strokes(size_t count, size_t length, uint64_t seed) {
+  Random random(seed);
+  std::vector<float> x(count * length);
+  for (size_t w = 0; w < count; ++w) {
+    const double level = std::pow(10.0, 2.0 * random.normal());
+    const double offset = 0.3 * random.normal();
+    const double pitch = 0.2 + 0.1 * static_cast<double>(w % 7);
+    for (size_t i = 0; i < length; ++i) {
+      const double t = static_cast<double>(i) / static_cast<double>(length);
+      const double blow = t < 0.3 ? 0.0 : std::exp(-12.0 * (t - 0.3)) * std::sin(pitch * static_cast<double>(i));
+      const double push = 0.2 * std::exp(-100.0 * (t - 0.35) * (t - 0.35));
+      x[w * length + i] = static_cast<float>(level * (0.02 * random.normal() + blow + push + offset));
+    }
   }
-  std::vector<float> found(7 * 64);
-  reference.extract_batch(windows, found);
-  EXPECT_EQ(found, expected);
+  return x;
+}
+
+// The largest difference between features from a batch and one by one: relative, measured by the feature's own size, or
+// by 1 for shape and logarithms, or by the largest feature of its group for sums over parts of a spectrum.
+double batch_difference(FeatureExtractor& made, std::span<const float> samples, size_t count) {
+  const FeatureSpec& spec = made.spec();
+  const auto names = spec.feature_names();
+  const size_t n = made.feature_count();
+  std::vector<Window> windows;
+  for (size_t w = 0; w < count; ++w) {
+    const auto part = samples.subspan(w * spec.channels * spec.length, spec.channels * spec.length);
+    windows.push_back({part, spec.channels, spec.length, spec.rate_hz});
+  }
+  std::vector<float> found(count * n);
+  made.extract_batch(windows, found);
+  double worst = 0.0;
+  for (size_t w = 0; w < count; ++w) {
+    const auto expected = extract(made, windows[w].samples);
+    double whole = 0.0;
+    for (size_t i = 0; i < n; ++i) {
+      if (names[i].contains("band ")) whole = std::max(whole, std::fabs(static_cast<double>(expected[i])));
+    }
+    for (size_t i = 0; i < n; ++i) {
+      double scale = std::max(std::fabs(static_cast<double>(expected[i])), 1e-30);
+      const bool is_band = names[i].contains("band ");
+      if (is_band) scale = std::max(scale, 1e-3 * whole);
+      if (names[i].contains("mel") || names[i].contains("kurtosis") || names[i].contains("skewness")) {
+        scale = std::max(scale, 1.0);
+      }
+      worst = std::max(worst, std::fabs(found[w * n + i] - expected[i]) / scale);
+    }
+  }
+  return worst;
+}
+
+TEST(Features, OfABatchAreThoseOfEachWindow) {
+  for (const char* name : {"reference-64", "vibration", "curve", "statistics"}) {
+    FeatureExtractor made = extractor(name, 1, 2000, 10'000.0);
+    for (size_t count : {1, 2, 15, 16, 17, 64}) {
+      EXPECT_LT(batch_difference(made, noise(count * 2000, 4 + count), count), 1e-5) << name << ", noise, " << count;
+      EXPECT_LT(batch_difference(made, strokes(count, 2000, count), count), 1e-5) << name << ", strokes, " << count;
+    }
+  }
+}
+
+// Short, odd and long windows, several channels: also those that run one by one.
+TEST(Features, OfABatchAreThoseOfEachWindowWhateverTheShape) {
+  for (size_t length : {64, 100, 511, 1024, 4097, 8192, 8193}) {
+    for (size_t channels : {1, 3}) {
+      FeatureExtractor made = extractor("vibration", channels, length, 25'600.0);
+      EXPECT_LT(batch_difference(made, strokes(7 * channels, length, length), 7), 1e-5) << length << ", " << channels;
+    }
+  }
+  FeatureExtractor short_ones = extractor("statistics", 2, 8, 0.0);
+  EXPECT_LT(batch_difference(short_ones, noise(9 * 16, 1), 9), 1e-5);
+}
+
+TEST(Features, OfAWindowDoNotDependOnItsNeighboursInABatch) {
+  FeatureExtractor made = extractor("reference-64", 1, 2000, 10'000.0);
+  const auto samples = strokes(16, 2000, 9);
+  auto wild = noise(16 * 2000, 10, 1e6);
+  std::ranges::copy(std::span(samples).subspan(5 * 2000, 2000), wild.begin() + 5 * 2000);
+  const auto features_of = [&](std::span<const float> all) {
+    std::vector<Window> windows;
+    windows.reserve(16);
+    for (size_t w = 0; w < 16; ++w) windows.push_back({all.subspan(w * 2000, 2000), 1, 2000, 10'000.0});
+    std::vector<float> out(16 * 64);
+    made.extract_batch(windows, out);
+    return std::vector<float>(out.begin() + 5 * 64, out.begin() + 6 * 64);
+  };
+  EXPECT_EQ(features_of(samples), features_of(wild));
 }
 
 TEST(Features, AreMadeWithoutAllocating) {
@@ -118,10 +192,11 @@ TEST(Features, AreMadeWithoutAllocating) {
     FeatureExtractor made = extractor(name, 2, 2000, 10'000.0);
     const auto samples = noise(4000, 5);
     std::vector<float> out(made.feature_count());
-    const std::vector<Window> windows(1, Window{samples, 2, 2000, 10'000.0});
+    const std::vector<Window> windows(9, Window{samples, 2, 2000, 10'000.0});
+    std::vector<float> all(9 * made.feature_count());
     const size_t before = allocations;
     made.extract(windows[0], out);
-    made.extract_batch(windows, out);
+    made.extract_batch(windows, all);
     EXPECT_EQ(allocations, before) << name;
   }
 }
@@ -133,6 +208,10 @@ TEST(Features, AreFiniteWhateverTheWindow) {
       std::vector<float> samples(2000, level);
       for (int spiked = 0; spiked < 2; ++spiked) {
         for (float value : extract(made, samples)) ASSERT_TRUE(std::isfinite(value)) << name << " at " << level;
+        const std::vector<Window> windows(5, Window{samples, 1, 2000, 10'000.0});
+        std::vector<float> all(5 * made.feature_count());
+        made.extract_batch(windows, all);
+        for (float value : all) ASSERT_TRUE(std::isfinite(value)) << name << " in a batch at " << level;
         samples[700] = -level;
       }
     }
