@@ -117,6 +117,7 @@ Ledger::Ledger(Ledger&& other) noexcept
       slots_(other.slots_),
       head_(other.head_.load()),
       next_id_(other.next_id_.load()),
+      lost_(other.lost_.load()),
       last_cycle_(other.last_cycle_),
       recovery_(std::move(other.recovery_)) {}
 
@@ -263,14 +264,18 @@ void Ledger::add_run(model::Reason reason, const TriggerStamp& stamp, uint64_t c
   const bool room = has_room();
   if (!room && grow_run(stamp, count)) return;
   const uint64_t head = head_.load(std::memory_order_relaxed);
-  MW_CHECK(head - header().tail.load(std::memory_order_acquire) < slots_,
-           "the writer closes the last run only after it has released the others");
+  const uint64_t last_cycle = stamp.plc_cycle == 0 ? 0 : stamp.plc_cycle + count - 1;
+  if (head - header().tail.load(std::memory_order_acquire) >= slots_) {
+    lost_.fetch_add(count, std::memory_order_relaxed);
+    advance(next_id_.load(std::memory_order_relaxed) + count - 1, last_cycle);
+    return;
+  }
   const uint64_t id = next_id_.load(std::memory_order_relaxed);
   Slot& s = slot(head);
   s.set_record(undecided(id, stamp, room ? reason : model::Reason::kOverload), head);
   s.run.store(count | (room ? kRunClosed : 0), std::memory_order_relaxed);
   s.tag.store(tag_of(head, kRun), std::memory_order_release);
-  advance(id + count - 1, stamp.plc_cycle == 0 ? 0 : stamp.plc_cycle + count - 1);
+  advance(id + count - 1, last_cycle);
   head_.store(head + 1, std::memory_order_release);
 }
 

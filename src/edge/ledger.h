@@ -78,6 +78,8 @@ class Ledger {
   // `count` strokes with cycles stamp.plc_cycle .. that share one reason, at once; where no slot is free they are
   // counted as overload.
   void add_run(model::Reason reason, const TriggerStamp& stamp, uint64_t count);
+  // Strokes whose ids were used and for which even a run had no place left (2^31 strokes while nothing was written).
+  [[nodiscard]] uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
   // The PLC cycle of the newest stroke, over restarts; 0: none.
   [[nodiscard]] uint64_t last_cycle() const { return last_cycle_; }
   [[nodiscard]] uint64_t next_id() const { return next_id_.load(std::memory_order_relaxed); }
@@ -117,6 +119,7 @@ class Ledger {
   // Only the stroke thread changes these; the writer reads head_ and next_id_.
   std::atomic<uint64_t> head_{0};
   std::atomic<uint64_t> next_id_{1};
+  std::atomic<uint64_t> lost_{0};
   uint64_t last_cycle_ = 0;
   LedgerRecovery recovery_;
 };

@@ -73,6 +73,19 @@ TEST_F(LedgerTest, NumbersStrokesFromOneAndWritesEachOnce) {
   EXPECT_EQ(ledger_->backlog(), 0U);
 }
 
+TEST_F(LedgerTest, WhatFitsIntoNoRunIsCountedAndStopsNobody) {
+  open();
+  constexpr uint64_t kFull = (1ULL << 31) - 2;
+  for (int i = 0; i < 7; ++i) ASSERT_TRUE(stroke());
+  ledger_->add_run(Reason::kOverload, {}, kFull);
+  EXPECT_EQ(ledger_->lost(), 0U);
+  EXPECT_FALSE(stroke());
+  ledger_->add_run(Reason::kMissed, {.plc_cycle = 5}, 4);
+  EXPECT_EQ(ledger_->lost(), 5U);
+  EXPECT_EQ(ledger_->last_cycle(), 8U);
+  EXPECT_EQ(ledger_->next_id(), 7 + kFull + 5 + 1);
+}
+
 TEST_F(LedgerTest, AnOpenedStrokeIsNotWrittenBeforeItsVerdict) {
   open();
   (void)ledger_->open_stroke({});

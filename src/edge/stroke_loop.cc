@@ -133,16 +133,26 @@ StrokeLoop::Stroke StrokeLoop::begin(const signal::TriggerEvent& trigger) {
   return stroke;
 }
 
+// How many strokes a machine can have made since the last one that was seen.
+uint64_t StrokeLoop::most_missed(int64_t now_ns) const {
+  if (!cycle_ns_ || options_.max_strokes_per_second <= 0.0) return kMaxMissedCycles;
+  const double seconds = static_cast<double>(std::max<int64_t>(0, now_ns - *cycle_ns_)) / kNanosPerSecond;
+  const double most = std::min(seconds * options_.max_strokes_per_second, static_cast<double>(kMaxMissedCycles));
+  return std::min(kMaxMissedCycles, kMissedAllowance + static_cast<uint64_t>(most));
+}
+
 // Strokes that the PLC counted since the last one, and that never reached us, get their records too.
 void StrokeLoop::account_cycle(const TriggerStamp& stamp) {
   const uint64_t last = parts_.ledger.last_cycle();
+  const uint64_t most = most_missed(stamp.monotonic_ns);
+  if (stamp.plc_cycle != 0) cycle_ns_ = stamp.monotonic_ns;
   if (stamp.plc_cycle == 0 || last == 0 || stamp.plc_cycle == last + 1) return;
   if (stamp.plc_cycle <= last) {
     (stamp.plc_cycle == last ? parts_.counters.cycle_repeats : parts_.counters.cycle_resets).add();
     return;
   }
   const uint64_t missed = stamp.plc_cycle - last - 1;
-  if (missed > kMaxMissedCycles) {
+  if (missed > most) {
     parts_.counters.cycle_resyncs.add();
     return;
   }

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/clock.h"
@@ -23,6 +24,10 @@ namespace millwright::edge {
 
 // A jump of the PLC's counter beyond this is no loss of strokes but another counter: counted as a resync.
 inline constexpr uint64_t kMaxMissedCycles = 10'000;
+// Nor can a machine have made more strokes than this since the last one that was seen: a few datagrams must not write a
+// disk full of records. After a start nobody knows how long nobody looked; then kMaxMissedCycles alone is the bound.
+inline constexpr double kMaxStrokesPerSecond = 1'000.0;
+inline constexpr uint64_t kMissedAllowance = 16;  // jitter of arrival
 inline constexpr int64_t kHeartbeatNs = 100'000'000;
 
 // Sees every window that was not judged for want of a model. Called on the stroke thread.
@@ -35,6 +40,7 @@ class WindowCollector {
 struct StrokeLoopOptions {
   int64_t deadline_ns = 0;     // from the trigger to the output
   bool expects_judge = false;  // a bundle is configured: without a judge the reason is "starting", not "no model"
+  double max_strokes_per_second = kMaxStrokesPerSecond;  // 0: only kMaxMissedCycles bounds what was missed
   OutputPolicy policy;
   AlarmOptions alarm;
   TrendOptions trend;
@@ -79,6 +85,7 @@ class StrokeLoop {
   void watch_pending();
   void close_pending(model::Reason reason);
   void account_cycle(const TriggerStamp& stamp);
+  [[nodiscard]] uint64_t most_missed(int64_t now_ns) const;
   Stroke begin(const signal::TriggerEvent& trigger);
   void finish(Stroke& stroke, const signal::WindowCutter::Cut* cut, model::Reason reason);
   model::Reason examine(Stroke& stroke, const signal::WindowCutter::Cut& cut);
@@ -103,9 +110,10 @@ class StrokeLoop {
   std::atomic<int64_t> shelve_ns_{0};
 
   SourceShape shape_;
-  uint64_t stream_frames_ = 0;  // samples and gaps so far
-  int64_t arrival_ns_ = 0;      // of the last frame
-  bool pending_open_ = false;   // the oldest pending trigger has its id
+  uint64_t stream_frames_ = 0;       // samples and gaps so far
+  int64_t arrival_ns_ = 0;           // of the last frame
+  std::optional<int64_t> cycle_ns_;  // monotonic instant of the last stroke with a cycle, in this life
+  bool pending_open_ = false;        // the oldest pending trigger has its id
   uint64_t pending_sample_ = 0;
   Ledger::Opened pending_;
   TriggerStamp pending_stamp_;

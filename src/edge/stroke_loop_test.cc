@@ -211,6 +211,34 @@ TEST_F(StrokeLoopTest, ACounterThatJumpsTooFarOrBackIsNoLoss) {
   EXPECT_EQ(counters_.cycle_repeats.get(), 1U);
 }
 
+TEST_F(StrokeLoopTest, AFewPacketsCannotMakeMoreRecordsThanAMachineMakesStrokes) {
+  for (uint64_t i = 0; i < 8; ++i) play(window(0.2F), 1 + i * kMaxMissedCycles);
+  run();
+  EXPECT_EQ(sink_.records.size(), 8U);
+  EXPECT_EQ(counters_.cycle_resyncs.get(), 7U);
+}
+
+TEST_F(StrokeLoopTest, WhatAMachineCanHaveMadeMeanwhileIsMissed) {
+  play(window(0.2F), 1);
+  source_.add({.passes_ns = 3'000 * kMs});
+  play(window(0.2F), 3'002);
+  run();
+  EXPECT_EQ(sink_.records.size(), 3'002U);
+  EXPECT_EQ(counters_.cycles_missed.get(), 3'000U);
+}
+
+TEST_F(StrokeLoopTest, AfterAStartStrokesAreMissedThatNobodyWatched) {
+  {
+    auto ledger = Ledger::open({.path = folder_.path() / "ledger", .slots = slots_, .boot_id = "b"});
+    ASSERT_TRUE(ledger);
+    ledger->add_run(Reason::kMissed, {.plc_cycle = 10}, 1);
+    ledger->release(1);
+  }
+  play(window(0.2F), 2'011);
+  run();
+  EXPECT_EQ(counters_.cycles_missed.get(), 2'000U);
+}
+
 TEST_F(StrokeLoopTest, AFullLedgerIsOverloadAndTheOutputFollowsThePolicy) {
   slots_ = 4;
   options_.policy.on_no_verdict = FailSafe::kStop;

@@ -170,7 +170,12 @@ int run_plc_child(Plc& plc, const ChildPlan& plan) {
   edge::NoOutput output;
   edge::LoopCounters counters;
   edge::StrokeLoop loop({source, *cutter, clock, *ledger, writer, output, counters},
-                        {.deadline_ns = kDeadlineNs, .expects_judge = true, .policy = {}, .alarm = {}, .trend = {}});
+                        {.deadline_ns = kDeadlineNs,
+                         .expects_judge = true,
+                         .max_strokes_per_second = 0.0,  // no machine is as fast as this one
+                         .policy = {},
+                         .alarm = {},
+                         .trend = {}});
   const bool blind = plan.broken == Broken::kBlindToTime;
   loop.offer(std::make_unique<edge::FakeJudge>(1, edge::kFakeLength, [&clock, blind](float ms) {
     if (!blind) clock.pass_ms(static_cast<int64_t>(ms));
