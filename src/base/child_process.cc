@@ -16,6 +16,7 @@ namespace millwright {
 
 Result<ChildProcess> ChildProcess::start(const ChildOptions& options) {
   std::vector<char*> argv;
+  argv.reserve(options.argv.size() + 1);
   for (const std::string& argument : options.argv) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;
