@@ -17,6 +17,7 @@ class FakeSource final : public SampleSource {
     std::vector<float> planar;  // empty: nothing comes (kIdle)
     std::vector<signal::TriggerEvent> events;
     uint64_t gap_frames = 0;
+    signal::SensorFault fault = signal::SensorFault::kNone;
     int64_t passes_ns = 0;  // on the clock, before the step
   };
 
@@ -43,6 +44,7 @@ class FakeSource final : public SampleSource {
             .frames = step.planar.size() / shape_.channels,
             .arrival_ns = clock_.monotonic_ns(),
             .gap_frames = step.gap_frames,
+            .fault = step.fault,
             .events = step.events};
   }
   void stop() noexcept override { stops_ = true; }

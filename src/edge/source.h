@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "signal/health.h"
 #include "signal/trigger.h"
 
 namespace millwright::edge {
@@ -26,11 +27,12 @@ struct Block {
     kStopped,  // stop() was called
   };
   Kind kind = Kind::kIdle;
-  std::span<const float> planar;                 // as in signal::Window; valid until the next call
-  size_t frames = 0;                             // samples per channel
-  int64_t arrival_ns = 0;                        // monotonic instant of the last frame
-  uint64_t gap_frames = 0;                       // frames lost before this block
-  std::span<const signal::TriggerEvent> events;  // sample: index into this block; valid until the next call
+  std::span<const float> planar;                           // as in signal::Window; valid until the next call
+  size_t frames = 0;                                       // samples per channel
+  int64_t arrival_ns = 0;                                  // monotonic instant of the last frame
+  uint64_t gap_frames = 0;                                 // frames lost before this block
+  signal::SensorFault fault = signal::SensorFault::kNone;  // of the stream itself: kWrongRate
+  std::span<const signal::TriggerEvent> events;            // sample: index into this block; valid until the next call
 };
 
 // What a source counts; read by any thread.

@@ -68,6 +68,7 @@ void StrokeLoop::take(const Block& block) {
   parts_.cutter.push(block.planar, block.frames, events_);
   stream_frames_ += block.frames;
   arrival_ns_ = block.arrival_ns;
+  stream_fault_ = block.fault;
   parts_.counters.late_events.set(parts_.cutter.late_events());
   while (const auto cut = parts_.cutter.next()) {
     Stroke stroke = begin(cut->trigger);
@@ -185,7 +186,14 @@ void StrokeLoop::finish(Stroke& stroke, const signal::WindowCutter::Cut* cut, mo
 
 // Everything that forbids a verdict, in the order in which it is known.
 model::Reason StrokeLoop::examine(Stroke& stroke, const signal::WindowCutter::Cut& cut) {
-  if (cut.torn) return model::Reason::kSamplesLost;
+  if (cut.torn) {
+    stroke.record.sensor_fault = signal::SensorFault::kGap;
+    return model::Reason::kSamplesLost;
+  }
+  if (stream_fault_ != signal::SensorFault::kNone) {
+    stroke.record.sensor_fault = stream_fault_;
+    return model::Reason::kSensorFault;
+  }
   const bool has_references = judge_ && !judge_->facts().health.empty();
   const auto finding =
       signal::check_health(cut.window, has_references ? std::span(judge_->facts().health) : std::span(no_references_));

@@ -113,7 +113,8 @@ class StrokeLoop {
   uint64_t stream_frames_ = 0;       // samples and gaps so far
   int64_t arrival_ns_ = 0;           // of the last frame
   std::optional<int64_t> cycle_ns_;  // monotonic instant of the last stroke with a cycle, in this life
-  bool pending_open_ = false;        // the oldest pending trigger has its id
+  signal::SensorFault stream_fault_ = signal::SensorFault::kNone;
+  bool pending_open_ = false;  // the oldest pending trigger has its id
   uint64_t pending_sample_ = 0;
   Ledger::Opened pending_;
   TriggerStamp pending_stamp_;

@@ -171,6 +171,20 @@ TEST_F(StrokeLoopTest, AHoleInTheWindowIsSamplesLost) {
   run();
   ASSERT_EQ(sink_.records.size(), 1U);
   EXPECT_EQ(sink_.records[0].reason, Reason::kSamplesLost);
+  EXPECT_EQ(sink_.records[0].sensor_fault, signal::SensorFault::kGap);
+}
+
+TEST_F(StrokeLoopTest, AStreamAtTheWrongRateIsASensorFaultUntilItIsRight) {
+  source_.add({.planar = window(0.2F),
+               .events = {{.sample = 0, .cycle = 1}},
+               .fault = signal::SensorFault::kWrongRate,
+               .passes_ns = kFakeLength * kMs});
+  play(window(0.2F), 2);
+  run();
+  ASSERT_EQ(sink_.records.size(), 2U);
+  EXPECT_EQ(sink_.records[0].reason, Reason::kSensorFault);
+  EXPECT_EQ(sink_.records[0].sensor_fault, signal::SensorFault::kWrongRate);
+  EXPECT_EQ(sink_.records[1].verdict, Verdict::kGo);
 }
 
 TEST_F(StrokeLoopTest, WithoutAModelTheRecordSaysWhy) {

@@ -13,6 +13,9 @@ namespace millwright::edge {
 namespace {
 
 constexpr int64_t kNanosPerSecond = 1'000'000'000;
+// Silence beyond the longer of the two is a pause of the sender, not a slow stream.
+constexpr double kPauseNs = 50e6;
+constexpr double kPausePackets = 2.5;
 constexpr int kReceiveBufferBytes = 4 << 20;
 // A step beyond this is another stream (the sender was restarted), not lost samples.
 constexpr uint64_t kMaxGapFrames = 1 << 20;
@@ -58,7 +61,8 @@ UdpSource::UdpSource(UdpOptions options, Descriptor socket, uint16_t port, uint3
       port_(port),
       from_(from),
       clock_(clock),
-      arrival_(clock.monotonic_ns(), kernel_clock_.wall_ns()) {
+      arrival_(clock.monotonic_ns(), kernel_clock_.wall_ns()),
+      rate_({.rate_hz = options_.rate_hz, .span_ns = options_.rate_span_ns}) {
   packet_.resize(kMaxPacketBytes);
   planar_.resize(kMaxPacketBytes / sizeof(int16_t));
 }
@@ -127,6 +131,7 @@ bool UdpSource::receive(size_t max_frames, Block& block) {
     block.frames = header->frames;
     block.planar = std::span<const float>(planar_).first(static_cast<size_t>(header->channels) * header->frames);
     block.arrival_ns = arrival_ns;
+    block.fault = check_rate(block);
     counters_.frames.fetch_add(header->frames, std::memory_order_relaxed);
     if (header->cycle_frame != kNoCycle) {
       event_ = {.sample = header->cycle_frame, .cycle = header->cycle};
@@ -135,6 +140,19 @@ bool UdpSource::receive(size_t max_frames, Block& block) {
     return true;
   }
   return false;
+}
+
+// Arrivals against the declared rate, while the stream runs: a sender that is silent between strokes and does not step
+// first_frame over the silence is not slow.
+signal::SensorFault UdpSource::check_rate(const Block& block) {
+  if (options_.rate_hz <= 0.0) return signal::SensorFault::kNone;
+  const auto nominal_ns = [&](uint64_t frames) {
+    return static_cast<double>(frames) / options_.rate_hz * static_cast<double>(kNanosPerSecond);
+  };
+  const double silent_ns = static_cast<double>(block.arrival_ns - last_arrival_ns_) - nominal_ns(block.gap_frames);
+  last_arrival_ns_ = block.arrival_ns;
+  if (silent_ns > std::max(kPauseNs, kPausePackets * nominal_ns(block.frames))) rate_.restart();
+  return rate_.push(block.frames + block.gap_frames, block.arrival_ns);
 }
 
 // The network handed over twice what was sent once: the packet before, or the one that the stream began with while that

@@ -19,6 +19,7 @@
 #include "edge/source.h"
 #include "edge/udp_packet.h"
 #include "edge/waiter.h"
+#include "signal/rate_check.h"
 
 namespace millwright::edge {
 
@@ -28,6 +29,7 @@ struct UdpOptions {
   std::string from;                   // only packets from this IPv4 address; empty: from any
   size_t channels = 1;
   double rate_hz = 0.0;
+  int64_t rate_span_ns = 5'000'000'000;  // over which arrivals are held against rate_hz
 };
 
 class UdpSource final : public SampleSource {
@@ -53,6 +55,7 @@ class UdpSource final : public SampleSource {
   bool receive(size_t max_frames, Block& block);
   std::optional<Datagram> read_datagram();
   bool place(const PacketHeader& header, Block& block);
+  signal::SensorFault check_rate(const Block& block);
   [[nodiscard]] bool repeats_one(const PacketHeader& header) const;
 
   UdpOptions options_;
@@ -64,6 +67,8 @@ class UdpSource final : public SampleSource {
   Waiter waiter_;
   SystemClock kernel_clock_;  // what the kernel stamps with, whatever clock_ is
   PacketArrival arrival_;
+  signal::RateCheck rate_;
+  int64_t last_arrival_ns_ = 0;
   std::vector<std::byte> packet_;
   alignas(8) std::array<std::byte, 256> control_{};
   std::vector<float> planar_;

@@ -153,9 +153,15 @@ TEST_F(UdpTest, WhatIsNotAPacketOfOursIsCountedAndDropped) {
 TEST_F(UdpTest, APacketThatWaitedIsAsOldAsItIs) {
   constexpr int64_t kSlackNs = 5'000'000;
   constexpr int64_t kWaitNs = 50'000'000;
-  EXPECT_EQ(next_at_once().kind, Block::Kind::kIdle);
+  // The kernel begins to stamp a moment after the first socket asked for it.
+  for (uint64_t i = 0; i < 20; ++i) {
+    const int64_t sent = clock_.monotonic_ns();
+    send(packet(i, 3 * i));
+    EXPECT_EQ(Waiter().wait_until(clock_, sent + kWaitNs), Waiter::Woken::kTime);
+    if (next().arrival_ns < sent + kWaitNs / 2) break;
+  }
   const int64_t before = clock_.monotonic_ns();
-  send(packet(0, 0));
+  send(packet(20, 60));
   const int64_t after = clock_.monotonic_ns();
   // The kernel's stamps follow real time, so real time has to pass; nobody reads meanwhile.
   EXPECT_EQ(Waiter().wait_until(clock_, after + kWaitNs), Waiter::Woken::kTime);
@@ -163,6 +169,19 @@ TEST_F(UdpTest, APacketThatWaitedIsAsOldAsItIs) {
   ASSERT_EQ(block.kind, Block::Kind::kSamples);
   EXPECT_GE(block.arrival_ns, before - kSlackNs);
   EXPECT_LE(block.arrival_ns, after + kSlackNs);
+}
+
+TEST_F(UdpTest, AStreamFasterThanDeclaredIsAWrongRate) {
+  auto source = UdpSource::create({.channels = 2, .rate_hz = 1000.0, .rate_span_ns = 1'000'000}, clock_);
+  ASSERT_TRUE(source);
+  source_ = std::move(*source);
+  constexpr uint64_t kPackets = 5'000;  // of 3 ms each, as fast as they go
+  auto fault = signal::SensorFault::kNone;
+  for (uint64_t i = 0; i < kPackets && fault == signal::SensorFault::kNone; ++i) {
+    send(packet(i, 3 * i));
+    fault = next().fault;
+  }
+  EXPECT_EQ(fault, signal::SensorFault::kWrongRate);
 }
 
 TEST_F(UdpTest, APortInUseIsSaid) {

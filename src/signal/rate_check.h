@@ -24,6 +24,12 @@ class RateCheck {
   // by more than a second begins a new span.
   SensorFault push(uint64_t frames, int64_t time_ns);
 
+  // The stream paused or began again: nothing is known until another whole span has come.
+  void restart() {
+    begin_ns_.reset();
+    measured_hz_.reset();
+  }
+
   // Over the last whole span.
   [[nodiscard]] std::optional<double> measured_hz() const { return measured_hz_; }
 
