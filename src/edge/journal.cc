@@ -27,29 +27,54 @@ std::unexpected<Error> io_error(const std::filesystem::path& path, std::string_v
 Result<std::vector<std::filesystem::path>> journal_files(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> files;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    const std::string file = entry.path().filename().string();
-    if (file.starts_with(kPrefix) && file.ends_with(kSuffix)) files.push_back(entry.path());
+  // A range-for would throw where reading on fails.
+  std::filesystem::directory_iterator entry(folder, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string file = entry->path().filename().string();
+    if (file.starts_with(kPrefix) && file.ends_with(kSuffix)) files.push_back(entry->path());
   }
   if (error) return fail(ErrorCode::kIo, "{}: cannot list: {}", folder.string(), error.message());
   std::sort(files.begin(), files.end());
   return files;
 }
 
-// The last `bytes` of a file, or all of it.
-Result<std::string> read_end(int fd, uint64_t size, uint64_t bytes, const std::filesystem::path& path) {
-  std::string text(std::min(size, bytes), '\0');
+Result<std::string> read_part(int fd, uint64_t from, uint64_t bytes, const std::filesystem::path& path) {
+  std::string text(bytes, '\0');
   size_t done = 0;
   while (done < text.size()) {
-    const ssize_t n =
-        ::pread(fd, text.data() + done, text.size() - done, static_cast<off_t>(size - text.size() + done));
+    const ssize_t n = ::pread(fd, text.data() + done, text.size() - done, static_cast<off_t>(from + done));
+    if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return io_error(path, "cannot read");
     done += static_cast<size_t>(n);
   }
   return text;
 }
 
+// Where the line that ends before `end` begins: behind the last newline there, or 0. A batch that a power cut tore may
+// be far longer than a line, so it looks as far back as it must.
+Result<uint64_t> line_begin(int fd, uint64_t end, const std::filesystem::path& path) {
+  while (end > 0) {
+    const uint64_t bytes = std::min<uint64_t>(end, kMaxLineBytes);
+    const std::string text = MW_TRY(read_part(fd, end - bytes, bytes, path));
+    const size_t newline = text.rfind('\n');
+    if (newline != std::string::npos) return end - bytes + newline + 1;
+    end -= bytes;
+  }
+  return uint64_t{0};
+}
+
 }  // namespace
+
+Journal::Journal(Journal&& other) noexcept
+    : folder_(std::move(other.folder_)),
+      options_(other.options_),
+      tail_(other.tail_),
+      file_(std::move(other.file_)),
+      path_(std::move(other.path_)),
+      size_(other.size_),
+      tail_broken_(other.tail_broken_),
+      distrusted_(other.distrusted_),
+      files_removed_(other.files_removed()) {}
 
 Result<Journal> Journal::open(const std::filesystem::path& folder, const JournalOptions& options) {
   std::error_code error;
@@ -60,36 +85,55 @@ Result<Journal> Journal::open(const std::filesystem::path& folder, const Journal
   return journal;
 }
 
-// Goes back from the newest file to the last whole line; cuts off what is torn, removes files without a whole line.
+// Goes back from the newest file to the last whole line. Nothing is cut off or removed before that line has been read,
+// so that a file which a person has to look at is as the crash left it.
 Status Journal::read_tail() {
   std::vector<std::filesystem::path> files = MW_TRY(journal_files(folder_));
-  while (!files.empty()) {
+  std::vector<std::filesystem::path> lineless;
+  while (!files.empty() && tail_.stroke_id == 0) {
     path_ = files.back();
+    files.pop_back();
     file_ = Descriptor(::open(path_.c_str(), O_RDWR | O_CLOEXEC));
     if (!file_.valid()) return io_error(path_, "cannot open");
     struct stat info{};
     if (::fstat(file_.get(), &info) != 0) return io_error(path_, "cannot stat");
-    const auto size = static_cast<uint64_t>(info.st_size);
-    const std::string end = MW_TRY(read_end(file_.get(), size, 2 * kMaxLineBytes, path_));
-    const size_t last = end.rfind('\n');
-    const size_t torn = last == std::string::npos ? end.size() : end.size() - last - 1;
-    size_ = size - torn;
-    tail_.torn_bytes += torn;
-    if (torn > 0 && ::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) return io_error(path_, "cannot truncate");
-    if (last != std::string::npos) {
-      const size_t before = last == 0 ? std::string::npos : end.rfind('\n', last - 1);
-      const size_t begin = before == std::string::npos ? 0 : before + 1;
-      const auto record = MW_TRY_IN(path_.string(), model::parse_json_line(end.substr(begin, last - begin)));
-      tail_.stroke_id = record.stroke_id;
-      tail_.plc_cycle = record.plc_cycle;
-      return {};
+    const auto bytes = static_cast<uint64_t>(info.st_size);
+    size_ = MW_TRY(line_begin(file_.get(), bytes, path_));
+    tail_.torn_bytes += bytes - size_;
+    if (size_ == 0) {
+      file_.reset();
+      lineless.push_back(path_);
+      continue;
     }
-    if (size_ != 0) return fail(ErrorCode::kCorrupt, "{}: no line of records at its end", path_.string());
-    file_.reset();
-    std::error_code error;
-    std::filesystem::remove(path_, error);
-    files.pop_back();
+    MW_CHECK_OK(read_last_line(size_));
+    if (bytes > size_ && ::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) {
+      return io_error(path_, "cannot truncate");
+    }
+    break;
   }
+  for (const auto& path : lineless) {
+    std::error_code error;
+    std::filesystem::remove(path, error);
+    if (error) return fail(ErrorCode::kIo, "{}: cannot remove: {}", path.string(), error.message());
+  }
+  return {};
+}
+
+Status Journal::read_last_line(uint64_t end) {
+  constexpr std::string_view kAdvice = "look at the line and cut it off, or move the file out of the folder";
+  const uint64_t begin = MW_TRY(line_begin(file_.get(), end - 1, path_));
+  if (end - begin > kMaxLineBytes) {
+    return fail(ErrorCode::kCorrupt, "{}: the last line has {} bytes, a stroke record at most {}; {}", path_.string(),
+                end - begin, kMaxLineBytes, kAdvice);
+  }
+  const std::string line = MW_TRY(read_part(file_.get(), begin, end - 1 - begin, path_));
+  const auto record = model::parse_json_line(line);
+  if (!record) {
+    return fail(ErrorCode::kCorrupt, "{}: the last line is no stroke record ({}); {}", path_.string(),
+                record.error().message, kAdvice);
+  }
+  tail_.stroke_id = record->stroke_id;
+  tail_.plc_cycle = record->plc_cycle;
   return {};
 }
 

@@ -2,6 +2,7 @@
 // Stroke records on disk: JSON lines in files of bounded size, named by their first stroke, the oldest removed first.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -38,14 +39,16 @@ class Journal final : public RecordSink {
   // look, because going on could use a stroke id twice.
   static Result<Journal> open(const std::filesystem::path& folder, const JournalOptions& options);
 
+  Journal(Journal&& other) noexcept;
   Status append(std::string_view lines, uint64_t first_id) override;
   [[nodiscard]] const JournalTail& tail() const { return tail_; }
-  [[nodiscard]] uint64_t files_removed() const { return files_removed_; }
+  [[nodiscard]] uint64_t files_removed() const { return files_removed_.load(std::memory_order_relaxed); }
 
  private:
   Journal(std::filesystem::path folder, const JournalOptions& options)
       : folder_(std::move(folder)), options_(options) {}
   Status read_tail();
+  Status read_last_line(uint64_t end);
   Status write_whole(std::string_view lines);
   Status start_file(uint64_t first_id);
   void remove_oldest();
@@ -55,10 +58,10 @@ class Journal final : public RecordSink {
   JournalTail tail_;
   Descriptor file_;
   std::filesystem::path path_;
-  uint64_t size_ = 0;         // bytes that are known to be whole lines
-  bool tail_broken_ = false;  // bytes beyond size_ may stand there after a failed write
-  bool distrusted_ = false;   // a sync failed: no more goes into this file
-  uint64_t files_removed_ = 0;
+  uint64_t size_ = 0;                       // bytes that are known to be whole lines
+  bool tail_broken_ = false;                // bytes beyond size_ may stand there after a failed write
+  bool distrusted_ = false;                 // a sync failed: no more goes into this file
+  std::atomic<uint64_t> files_removed_{0};  // the status asks from another thread
 };
 
 }  // namespace millwright::edge

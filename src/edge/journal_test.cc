@@ -55,6 +55,36 @@ TEST(Journal, CutsOffATornLastLine) {
   EXPECT_EQ(*read_text_file(path, 1 << 20), line(1) + line(2) + line(3));
 }
 
+TEST(Journal, CutsOffATornBatchOfAnyLength) {
+  const TemporaryFolder folder;
+  {
+    auto journal = Journal::open(folder.path(), {});
+    ASSERT_TRUE(journal->append(line(1) + line(2), 1));
+  }
+  const auto path = files(folder.path()).front();
+  constexpr size_t kTorn = 600'000;
+  std::ofstream(path, std::ios::app) << std::string(kTorn, '\0');
+  const auto journal = Journal::open(folder.path(), {});
+  ASSERT_TRUE(journal) << journal.error().message;
+  EXPECT_EQ(journal->tail().stroke_id, 2U);
+  EXPECT_EQ(journal->tail().torn_bytes, kTorn);
+  EXPECT_EQ(*read_text_file(path, 1 << 20), line(1) + line(2));
+}
+
+TEST(Journal, AFileThatAPersonHasToLookAtIsLeftAsItIs) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "records-00000000000000000001.jsonl";
+  const auto torn = folder.path() / "records-00000000000000000002.jsonl";
+  std::ofstream(path) << "hello\nwor";
+  std::ofstream(torn) << "{\"timesta";
+  const auto journal = Journal::open(folder.path(), {});
+  ASSERT_FALSE(journal);
+  EXPECT_NE(journal.error().message.find(path.string()), std::string::npos);
+  EXPECT_NE(journal.error().message.find("move the file"), std::string::npos);
+  EXPECT_EQ(*read_text_file(path, 1 << 20), "hello\nwor");
+  EXPECT_TRUE(std::filesystem::exists(torn));
+}
+
 TEST(Journal, AFileWithoutAWholeLineIsRemoved) {
   const TemporaryFolder folder;
   {

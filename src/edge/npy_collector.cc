@@ -40,7 +40,10 @@ Result<std::filesystem::path> NpyCollector::write_if_complete(bool last) {
   constexpr int kMaxFiles = 1'000'000;
   for (int n = 1; n < kMaxFiles; ++n) {
     path = config_.folder / fmt::format("{}-{:06}.npy", asset_id_, n);
-    if (!std::filesystem::exists(path)) break;
+    std::error_code error;
+    const bool taken = std::filesystem::exists(path, error);
+    if (error) return fail(ErrorCode::kIo, "{}: cannot look for it: {}", path.string(), error.message());
+    if (!taken) break;
   }
   std::vector<size_t> shape = {count, window_.channels, window_.length};
   if (window_.channels == 1) shape = {count, window_.length};
