@@ -48,7 +48,9 @@ void RecordWriter::wake() noexcept {
 }
 
 void RecordWriter::sleep(int timeout_ms) {
-  sleeping_.store(true, std::memory_order_release);
+  // An exchange and not a store: it either comes before the exchange in wake(), which then wakes, or reads from it, and
+  // then the look below sees what was decided before that.
+  sleeping_.exchange(true, std::memory_order_acq_rel);
   pollfd event{.fd = event_.get(), .events = POLLIN, .revents = 0};
   // Between the last look at the ledger and this line a stroke may have been decided without a wake-up.
   const bool something = ledger_.peek(0).has_value() || stopping_;

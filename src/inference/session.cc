@@ -14,6 +14,7 @@
 namespace millwright::inference {
 namespace {
 
+constexpr size_t kMaxErrorBytes = 384;
 constexpr size_t kAlignment = 64;  // a cache line, and what AVX-512 loads
 
 struct FreeAligned {
@@ -99,8 +100,8 @@ struct Session::Impl {
   std::vector<const OrtValue*> input_values;
   std::vector<OrtValue*> output_values;
   OwnedRunOptions run_options;
-  OwnedBinding binding;  // declared after, hence released before, all that it refers to
-  std::string last_error;
+  OwnedBinding binding;    // declared after, hence released before, all that it refers to
+  std::string last_error;  // never longer than kMaxErrorBytes, which are reserved
   std::string provider = "CPUExecutionProvider";
 
   Status open(std::span<const std::byte> bytes, const FixedShapes& shapes, const SessionOptions& options);
@@ -110,7 +111,25 @@ struct Session::Impl {
   Result<std::vector<OutputShape>> output_shapes(const onnx::Summary& model);
   Status measure_outputs(std::vector<OutputShape>& shapes);
   Status tie();
+  void keep_error(std::string_view reason) noexcept;
 };
+
+// On the stroke path: within what is reserved, so that it does not allocate. The reason is often at the end.
+void Session::Impl::keep_error(std::string_view reason) noexcept {
+  constexpr std::string_view kWhat = "run: ONNX Runtime: ";
+  constexpr std::string_view kGap = " ... ";
+  constexpr size_t kHead = 80;
+  constexpr size_t kTail = kMaxErrorBytes - kWhat.size() - kHead - kGap.size();
+  last_error.assign(kWhat);
+  if (reason.size() > kHead + kTail) {
+    last_error.append(reason.substr(0, kHead)).append(kGap);
+    reason.remove_prefix(reason.size() - kTail);
+  }
+  last_error.append(reason);
+  for (char& c : last_error) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+}
 
 Status Session::Impl::open(std::span<const std::byte> bytes, const FixedShapes& shapes, const SessionOptions& options) {
   OrtEnv* env = MW_TRY(ort_environment());
@@ -247,6 +266,7 @@ Result<Session> Session::create(std::span<const std::byte> bytes, size_t batch, 
     const FixedShapes shapes = MW_TRY(fix_shapes(model, batch, options.limits));
     auto impl = std::make_unique<Impl>();
     impl->batch = batch;
+    impl->last_error.reserve(kMaxErrorBytes);
     MW_CHECK_OK(impl->open(bytes, shapes, options));
     MW_CHECK_OK(impl->bind_inputs(shapes, options.limits));
     MW_CHECK_OK(impl->bind_outputs(model, options.limits));
@@ -276,9 +296,12 @@ std::span<const float> Session::output_floats(size_t index) const {
 bool Session::run() noexcept {
   Impl& i = *impl_;
   OrtStatus* status = ort().RunWithBinding(i.session.get(), i.run_options.get(), i.binding.get());
-  if (status == nullptr) [[likely]]
+  if (status == nullptr) [[likely]] {
+    i.last_error.clear();
     return true;
-  i.last_error = ort_status(status, "run").error().message;
+  }
+  i.keep_error(ort().GetErrorMessage(status));
+  ort().ReleaseStatus(status);
   return false;
 }
 
