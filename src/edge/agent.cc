@@ -26,6 +26,8 @@ using nlohmann::json;
 
 constexpr int kTickMs = 1000;
 constexpr int64_t kPatienceMs = 10'000;
+constexpr int64_t kFirstRetryNs = 2'000'000'000;
+constexpr int64_t kLongestRetryNs = 300'000'000'000;
 constexpr double kNanosPerSecond = 1e9;
 
 sigset_t handled_signals() {
@@ -122,15 +124,48 @@ Status Agent::load_judges(bool live) {
     const Status loaded = load_judge(*asset, asset->config());
     if (loaded) continue;
     if (!live) return loaded;
-    asset->give_up_judge();
-    log_event(Level::kError, "model_refused", {{"asset_id", asset->id()}, {"error", loaded.error().message}});
+    refuse_judge(*asset, asset->config(), loaded.error());
+    if (!retries_.contains(asset->id())) asset->give_up_judge();
   }
   return {};
+}
+
+// A disk or a child process that was too slow may do better later; a bundle that is wrong stays wrong.
+void Agent::refuse_judge(Asset& asset, const AssetConfig& config, const Error& why) {
+  const bool may_pass =
+      why.code == ErrorCode::kTimedOut || why.code == ErrorCode::kUnavailable || why.code == ErrorCode::kIo;
+  json details = {{"asset_id", asset.id()}, {"error", why.message}};
+  if (may_pass) {
+    Retry& retry = retries_[asset.id()];
+    retry.config = config;
+    retry.wait_ns = std::clamp(2 * retry.wait_ns, kFirstRetryNs, kLongestRetryNs);
+    retry.next_ns = clock_.monotonic_ns() + retry.wait_ns;
+    details["next_try_s"] = static_cast<double>(retry.wait_ns) / kNanosPerSecond;
+  } else {
+    retries_.erase(asset.id());
+  }
+  log_event(Level::kError, may_pass ? "model_not_loaded" : "model_refused", details);
+}
+
+void Agent::retry_judges() {
+  for (const auto& asset : assets_) {
+    const auto found = retries_.find(asset->id());
+    if (found == retries_.end() || clock_.monotonic_ns() < found->second.next_ns) continue;
+    const AssetConfig config = found->second.config;
+    if (const Status loaded = load_judge(*asset, config); !loaded) {
+      refuse_judge(*asset, config, loaded.error());
+      if (!retries_.contains(asset->id()) && asset->model() == Digest{}) asset->give_up_judge();
+      continue;
+    }
+    retries_.erase(asset->id());
+    asset->set_bundle(config.bundle);
+  }
 }
 
 Status Agent::run() {
   started_ns_ = clock_.monotonic_ns();
   MW_CHECK_OK(load_judges(false));
+  started_ = true;
   log_event(Level::kInfo, "started",
             {{"version", options_.version}, {"device_id", config_.device_id}, {"assets", assets_.size()}});
   for (const auto& asset : assets_) asset->start();
@@ -139,6 +174,7 @@ Status Agent::run() {
   while (!all_ended()) {
     if (clock_.monotonic_ns() >= next_tick) {
       for (const auto& asset : assets_) asset->tick();
+      retry_judges();
       write_status("running");
       next_tick = clock_.monotonic_ns() + int64_t{kTickMs} * 1'000'000;
     }
@@ -199,9 +235,10 @@ void Agent::reload_asset(Asset& asset, const AssetConfig& wanted) {
   AssetConfig running = asset.config();
   running.bundle = wanted.bundle;
   if (const Status loaded = load_judge(asset, running); !loaded) {
-    log_event(Level::kError, "model_refused", {{"asset_id", asset.id()}, {"error", loaded.error().message}});
+    refuse_judge(asset, running, loaded.error());
     return;
   }
+  retries_.erase(asset.id());
   asset.set_bundle(wanted.bundle);
 }
 

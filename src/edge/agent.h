@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ class Agent {
   // Runs until every source has ended or SIGTERM or SIGINT came; SIGHUP reloads the bundles, SIGUSR1 acknowledges all
   // alarms. An error where records could not be written.
   Status run();
+  // Whether run() came as far as to watch.
+  [[nodiscard]] bool started() const { return started_; }
 
   // In main(), before any thread.
   static void block_signals();
@@ -42,6 +45,8 @@ class Agent {
   void reload();
   void reload_asset(Asset& asset, const AssetConfig& wanted);
   Status load_judge(Asset& asset, const AssetConfig& config);
+  void refuse_judge(Asset& asset, const AssetConfig& config, const Error& why);
+  void retry_judges();
   bool handle_signal();
   [[nodiscard]] bool all_ended() const;
   void write_status(std::string_view state);
@@ -54,8 +59,16 @@ class Agent {
   Descriptor signals_;
   Descriptor ended_;  // an asset's source has ended
   int64_t started_ns_ = 0;
+  bool started_ = false;
   bool status_failed_ = false;
   std::vector<std::unique_ptr<Asset>> assets_;
+  // Bundles that could not be loaded for a trouble that may pass, by asset id.
+  struct Retry {
+    AssetConfig config;
+    int64_t wait_ns = 0;
+    int64_t next_ns = 0;
+  };
+  std::map<std::string, Retry> retries_;
 };
 
 // What `--check` found out, one line per thing tested.

@@ -12,6 +12,10 @@ namespace {
 
 constexpr double kNanosPerHour = 3600e9;
 constexpr uint32_t kMaxM = 64;
+// Places in AlarmMemory::state.
+constexpr unsigned kConditionBit = 8;
+constexpr unsigned kUnconfirmedBit = 9;
+constexpr unsigned kQuietShift = 32;
 
 using enum AlarmState;
 constexpr size_t kStates = 5;
@@ -70,16 +74,44 @@ void Alarm::stroke(double score, bool is_alert, int64_t monotonic_ns) {
 
 void Alarm::tick(int64_t monotonic_ns) {
   if (state_ != kShelved || monotonic_ns < shelved_until_ns_) return;
-  apply(AlarmEvent::kUnshelve);
-  if (!condition_) return;
-  call(monotonic_ns);
-  apply(AlarmEvent::kRaise);
+  if (condition_) call(monotonic_ns);
+  unshelve();
 }
 
-void Alarm::acknowledge() { apply(AlarmEvent::kAcknowledge); }
+// Back to what stands: the condition, or what was latched and never confirmed.
+void Alarm::unshelve() {
+  apply(AlarmEvent::kUnshelve);
+  if (condition_ || unconfirmed_) apply(AlarmEvent::kRaise);
+  if (!condition_ && unconfirmed_) apply(AlarmEvent::kClear);
+  unconfirmed_ = false;
+}
+
+AlarmMemory Alarm::memory() const {
+  return {.state = static_cast<uint64_t>(state_) | uint64_t{condition_} << kConditionBit |
+                   uint64_t{unconfirmed_} << kUnconfirmedBit | uint64_t{quiet_} << kQuietShift,
+          .recent = recent_};
+}
+
+void Alarm::restore(const AlarmMemory& memory) {
+  const uint64_t state = memory.state & ((1U << kConditionBit) - 1);
+  if (state >= kStates) return;
+  state_ = static_cast<AlarmState>(state);
+  condition_ = (memory.state >> kConditionBit & 1U) != 0;
+  unconfirmed_ = (memory.state >> kUnconfirmedBit & 1U) != 0;
+  quiet_ = static_cast<uint32_t>(memory.state >> kQuietShift);
+  recent_ = memory.recent;
+  if (state_ == kShelved) unshelve();
+  if (state_ == kReturnUnacknowledged && !options_.latch) state_ = kNormal;
+}
+
+void Alarm::acknowledge() {
+  unconfirmed_ = false;
+  apply(AlarmEvent::kAcknowledge);
+}
 
 void Alarm::shelve(int64_t until_monotonic_ns) {
   shelved_until_ns_ = until_monotonic_ns;
+  unconfirmed_ = unconfirmed_ || (options_.latch && (state_ == kUnacknowledged || state_ == kReturnUnacknowledged));
   apply(AlarmEvent::kShelve);
 }
 

@@ -33,9 +33,20 @@ std::string_view name(AlarmState state);
 // The transition table; an event that means nothing in a state leaves it as it is.
 AlarmState next_state(AlarmState state, AlarmEvent event, bool latch);
 
+// All that must outlive the process, as two plain words; zero is the normal state. A time to be shelved is not kept:
+// its clock ends with the boot, and an alarm that comes back too early is the safe side.
+struct AlarmMemory {
+  uint64_t state = 0;   // state, condition << 8, unconfirmed << 9, quiet strokes << 32
+  uint64_t recent = 0;  // one bit per stroke, the newest lowest
+};
+
 class Alarm {
  public:
   explicit Alarm(const AlarmOptions& options);
+
+  // What an earlier life kept; words that no alarm wrote count as a normal state.
+  void restore(const AlarmMemory& memory);
+  [[nodiscard]] AlarmMemory memory() const;
 
   // One stroke with a verdict: its score in [0, 1] and whether it is an alert. Strokes without a verdict say nothing
   // about the process and must not be given.
@@ -54,12 +65,14 @@ class Alarm {
 
  private:
   void apply(AlarmEvent event);
+  void unshelve();
   void call(int64_t monotonic_ns);
 
   AlarmOptions options_;
   AlarmState state_ = AlarmState::kNormal;
-  bool condition_ = false;  // debounced
-  uint64_t recent_ = 0;     // one bit per stroke, the newest lowest
+  bool condition_ = false;    // debounced
+  bool unconfirmed_ = false;  // shelved while latched: still to be acknowledged afterwards
+  uint64_t recent_ = 0;       // one bit per stroke, the newest lowest
   uint32_t quiet_ = 0;
   int64_t shelved_until_ns_ = 0;
   double tokens_;

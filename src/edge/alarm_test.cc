@@ -87,6 +87,44 @@ TEST_F(AlarmTest, AShelvedAlarmComesBackWhileTheConditionStands) {
   EXPECT_EQ(alarm_.state(), kUnacknowledged);
 }
 
+TEST(Alarm, ALatchedAlarmStaysLatchedThroughShelving) {
+  Alarm alarm({.raise_n = 1, .raise_m = 1, .clear_strokes = 1, .latch = true});
+  alarm.stroke(0.9, true, kSecond);
+  alarm.stroke(0.1, false, 2 * kSecond);
+  ASSERT_EQ(alarm.state(), kReturnUnacknowledged);
+  alarm.shelve(10 * kSecond);
+  EXPECT_FALSE(alarm.active());
+  alarm.tick(20 * kSecond);
+  EXPECT_EQ(alarm.state(), kReturnUnacknowledged);
+  alarm.shelve(30 * kSecond);
+  alarm.acknowledge();
+  alarm.tick(40 * kSecond);
+  EXPECT_EQ(alarm.state(), kNormal);
+}
+
+TEST(Alarm, ItsMemoryIsAllThatARestartNeeds) {
+  const AlarmOptions options{.raise_n = 2, .raise_m = 3, .clear_strokes = 2, .latch = true};
+  Alarm before(options);
+  before.stroke(0.9, true, kSecond);
+  Alarm debouncing(options);
+  debouncing.restore(before.memory());
+  debouncing.stroke(0.9, true, 2 * kSecond);
+  EXPECT_EQ(debouncing.state(), kUnacknowledged);
+  debouncing.stroke(0.1, false, 3 * kSecond);
+  Alarm clearing(options);
+  clearing.restore(debouncing.memory());
+  EXPECT_TRUE(clearing.active());
+  clearing.stroke(0.1, false, 4 * kSecond);
+  EXPECT_EQ(clearing.state(), kReturnUnacknowledged);
+  clearing.shelve(100 * kSecond);
+  Alarm latched(options);
+  latched.restore(clearing.memory());
+  EXPECT_EQ(latched.state(), kReturnUnacknowledged);
+  Alarm foreign(options);
+  foreign.restore({.state = 0x77, .recent = ~0ULL});
+  EXPECT_EQ(foreign.state(), kNormal);
+}
+
 TEST(Alarm, ItCallsOnlySoOftenPerHourAndCountsTheRest) {
   Alarm alarm({.raise_n = 1, .raise_m = 1, .clear_score = 0.4, .clear_strokes = 1, .max_calls_per_hour = 4});
   int64_t now = 0;

@@ -115,6 +115,10 @@ Status Asset::open(const Settings& settings) {
     collector_ = MW_TRY_IN(where, NpyCollector::create(*config_.collect, config_.id, config_.window));
   }
   if (auto opened = open_records(settings.config); !opened) return with_context(opened.error(), where);
+  // What stood before the restart was logged then.
+  Alarm kept(config_.alarm);
+  kept.restore(ledger_->alarm());
+  alarm_active_ = kept.active();
   StrokeLoopOptions options;
   options.deadline_ns = config_.deadline_ms * kNanosPerMilli;
   options.expects_judge = !config_.bundle.empty();
@@ -152,11 +156,11 @@ Status Asset::open_records(const Config& config) {
   lines_ = std::make_unique<RecordLines>(std::move(labels));
   writer_ = std::make_unique<RecordWriter>(*ledger_, *journal_, *lines_, journal_->tail().stroke_id,
                                            [this](const model::StrokeRecord& record) { heard(record); });
-  log_recovery();
   return {};
 }
 
 void Asset::log_recovery() const {
+  if (alarm_active_) log_event(Level::kWarning, "alarm_stands", {{"asset_id", config_.id}});
   const LedgerRecovery& found = ledger_->recovery();
   const uint64_t torn = journal_->tail().torn_bytes;
   if (found.restarted + found.undrained + found.damaged_slots + found.ids_skipped + torn == 0 &&
@@ -182,8 +186,13 @@ void Asset::heard(const model::StrokeRecord& record) {
   };
   if (record.alarm_active != alarm_active_ && record.verdict != model::Verdict::kNoVerdict) {
     alarm_active_ = record.alarm_active;
-    log(alarm_active_ ? Level::kWarning : Level::kInfo, alarm_active_ ? "alarm_raised" : "alarm_cleared",
-        {{"score", record.score}, {"severity", model::name(record.severity)}});
+    if (alarm_active_) {
+      alarm_is_silent_ = counters_.alarms_suppressed.get() > silent_alarms_;
+      if (alarm_is_silent_) ++silent_alarms_;
+    }
+    if (!alarm_is_silent_)
+      log(alarm_active_ ? Level::kWarning : Level::kInfo, alarm_active_ ? "alarm_raised" : "alarm_cleared",
+          {{"score", record.score}, {"severity", model::name(record.severity)}});
   }
   if (record.trend.rising != trend_rising_ && record.verdict != model::Verdict::kNoVerdict) {
     trend_rising_ = record.trend.rising;
@@ -208,6 +217,7 @@ Asset::~Asset() {
 }
 
 void Asset::start() {
+  log_recovery();
   writer_->start();
   thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), config_.id.substr(0, 15).c_str());
@@ -250,6 +260,7 @@ void Asset::tick() {
   if (changed(source_->counters().refused.load(), logged_refused_)) {
     log_event(Level::kWarning, "packets_refused", {{"asset_id", config_.id}, {"refused", logged_refused_}});
   }
+  log_model();
   if (!collector_) return;
   const auto written = collector_->write_if_complete(ended());
   if (!written) {
@@ -257,6 +268,23 @@ void Asset::tick() {
   } else if (!written->empty()) {
     log_event(Level::kInfo, "windows_collected",
               {{"asset_id", config_.id}, {"windows", collector_->collected()}, {"path", written->string()}});
+  }
+}
+
+// Once per cause, and once more after it has worked in between.
+void Asset::log_model() {
+  const uint64_t verdicts = counters_.verdicts[static_cast<size_t>(model::Verdict::kGo)].get() +
+                            counters_.verdicts[static_cast<size_t>(model::Verdict::kNoGo)].get();
+  const bool works = std::exchange(seen_verdicts_, verdicts) != verdicts;
+  if (const auto failure = counters_.model_failure.take()) {
+    if (*failure == logged_model_failure_) return;
+    logged_model_failure_ = *failure;
+    log_event(Level::kError, "model_failed",
+              {{"asset_id", config_.id},
+               {"error", *failure},
+               {"strokes", counters_.reasons[static_cast<size_t>(model::Reason::kModelError)].get()}});
+  } else if (works) {
+    logged_model_failure_.clear();
   }
 }
 

@@ -69,6 +69,7 @@ class Asset {
   Status open(const Settings& settings);
   Status open_records(const Config& config);
   void log_recovery() const;
+  void log_model();
   void heard(const model::StrokeRecord& record);
 
   AssetConfig config_;
@@ -89,12 +90,16 @@ class Asset {
   Digest model_;  // offered last
   // The writer's thread only: what the last record said, to log changes and not strokes.
   bool alarm_active_ = false;
+  uint64_t silent_alarms_ = 0;  // raised, not logged: beyond max_calls_per_hour
+  bool alarm_is_silent_ = false;
   bool trend_rising_ = false;
   signal::SensorFault sensor_fault_ = signal::SensorFault::kNone;
   // The control thread only.
   uint64_t logged_failures_ = 0;
   uint64_t logged_resyncs_ = 0;
   uint64_t logged_refused_ = 0;
+  uint64_t seen_verdicts_ = 0;
+  std::string logged_model_failure_;  // empty: it works
 };
 
 }  // namespace millwright::edge

@@ -42,9 +42,9 @@ class BundleJudge final : public Judge {
   [[nodiscard]] bool judge(const signal::Window& window, Judgement& judgement) noexcept override {
     const inference::Scored scored = scorer_.score(window);
     judgement = {.raw = scored.raw, .contributions = scored.contributions};
-    return true;  // a failure is a score that is not finite
+    return scorer_.last_error().empty();
   }
-  [[nodiscard]] std::string error() const override { return scorer_.last_error(); }
+  [[nodiscard]] std::string_view error() const noexcept override { return scorer_.last_error(); }
 
   void warm_up() {
     // A ramp is a live signal to every feature; what it scores does not matter.

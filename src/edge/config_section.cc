@@ -46,7 +46,7 @@ void Problems::add(const toml::source_region& where, std::string_view key, std::
   lines_.push_back(fmt::format("{}:{}: {}: {}", file_, where.begin.line, key, what));
 }
 
-std::string Problems::text() const { return fmt::format("{}", fmt::join(lines_, "\n")); }
+std::string Problems::text() const { return fmt::format("{}", fmt::join(lines_, "; ")); }
 
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> known) {
   constexpr size_t kMaxWord = 64;

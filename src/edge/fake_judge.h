@@ -43,7 +43,7 @@ class FakeJudge final : public Judge {
     judgement.contributions = shares_;
     return script[kFakeFails] != 1.0F;
   }
-  [[nodiscard]] std::string error() const override { return "the script says so"; }
+  [[nodiscard]] std::string_view error() const noexcept override { return "the script says so"; }
   [[nodiscard]] uint64_t calls() const { return calls_; }
 
  private:

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,9 +34,13 @@ class FakeSink final : public RecordSink {
 class FakeOutput final : public Output {
  public:
   FakeOutput() { states.reserve(100'000); }
-  void drive(const OutputState& state) noexcept override { states.push_back(state); }
+  void drive(const OutputState& state) noexcept override {
+    states.push_back(state);
+    if (on_drive) on_drive();
+  }
   void heartbeat(uint64_t beat) noexcept override { beats = beat; }
   std::vector<OutputState> states;
+  std::function<void()> on_drive;
   uint64_t beats = 0;
 };
 

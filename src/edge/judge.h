@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/digest.h"
@@ -35,9 +36,9 @@ class Judge {
  public:
   virtual ~Judge() = default;
   [[nodiscard]] virtual const JudgeFacts& facts() const = 0;
-  // False: the model failed, error() says why. One thread at a time; allocates nothing after the first call.
+  // False: the model failed, error() says why until the next call. Same thread; neither allocates after the first call.
   [[nodiscard]] virtual bool judge(const signal::Window& window, Judgement& judgement) noexcept = 0;
-  [[nodiscard]] virtual std::string error() const = 0;
+  [[nodiscard]] virtual std::string_view error() const noexcept = 0;
 };
 
 }  // namespace millwright::edge

@@ -79,6 +79,9 @@ struct Ledger::Header {
   std::atomic<uint64_t> reserved_until;  // ids up to here may have been used before a power cut
   std::atomic<uint64_t> clean;           // 1: stopped in order, everything is in the journal
   char boot_id[kBootIdBytes];
+  // Zero, which is a normal alarm, in a ledger made before these were.
+  std::atomic<uint64_t> alarm_state;
+  std::atomic<uint64_t> alarm_recent;
 };
 
 // What is known at the trigger and what is known at the verdict lie apart, each with its checksum: killed in the middle
@@ -178,8 +181,9 @@ void Ledger::recover(const LedgerOptions& options) {
   Header& h = header();
   head_ = h.tail.load();
   next_id_ = std::max(h.last_id.load(), options.journal_last_id) + 1;
-  // After a power cut the journal, which is synced, may be ahead of the ledger, which is not.
-  last_cycle_ = options.journal_last_id >= h.last_id ? options.journal_last_cycle : h.last_cycle.load();
+  // After a power cut the journal, which is synced, may be ahead of the ledger, which is not. Where both end with the
+  // same stroke the ledger knows more: that stroke's record may have no cycle.
+  last_cycle_ = options.journal_last_id > h.last_id ? options.journal_last_cycle : h.last_cycle.load();
   recover_slots(options.journal_last_id);
 
   char boot[kBootIdBytes] = {};
@@ -217,7 +221,10 @@ void Ledger::recover_slots(uint64_t journal_last_id) {
     const uint64_t end = s.record.stroke_id + run.count;
     recovery_.strokes += end - std::min(end, std::max(s.record.stroke_id, journal_last_id + 1));
     next_id_ = std::max(next_id_.load(), end);
-    if (s.record.plc_cycle != 0 && run.cycled > 0) last_cycle_ = s.record.plc_cycle + run.cycled - 1;
+    // The header knows the newest cycle, except where it is older than the slots: after a power cut.
+    if (end > header().last_id + 1 && s.record.plc_cycle != 0 && run.cycled == run.count) {
+      last_cycle_ = s.record.plc_cycle + run.cycled - 1;
+    }
   }
   for (uint64_t i = head; i < tail + slots_; ++i) slot(i).tag = 0;
   head_ = head;
@@ -228,8 +235,9 @@ void Ledger::advance(uint64_t last_id, uint64_t last_cycle) {
   next_id_.store(last_id + 1, std::memory_order_relaxed);
   if (last_cycle != 0) last_cycle_ = last_cycle;
   Header& h = header();
-  h.last_id.store(last_id, std::memory_order_relaxed);
+  // The cycle first: a header that knows the stroke knows its cycle.
   h.last_cycle.store(last_cycle_, std::memory_order_relaxed);
+  h.last_id.store(last_id, std::memory_order_release);
 }
 
 Ledger::Opened Ledger::open_stroke(const TriggerStamp& stamp) {
@@ -258,6 +266,13 @@ void Ledger::decide(const model::StrokeRecord& record) {
   s.set_record(record, sequence);
   s.tag.store(tag_of(sequence, kDecided), std::memory_order_release);
 }
+
+void Ledger::keep_alarm(const AlarmMemory& memory) {
+  header().alarm_recent.store(memory.recent, std::memory_order_relaxed);
+  header().alarm_state.store(memory.state, std::memory_order_relaxed);
+}
+
+AlarmMemory Ledger::alarm() const { return {.state = header().alarm_state, .recent = header().alarm_recent}; }
 
 void Ledger::add_run(model::Reason reason, const TriggerStamp& stamp, uint64_t count) {
   MW_CHECK(count > 0 && count < kRunMask, "a run is bounded by the caller");

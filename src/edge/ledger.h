@@ -13,6 +13,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "edge/alarm.h"
 #include "edge/mapped_file.h"
 #include "model/stroke_record.h"
 
@@ -80,6 +81,9 @@ class Ledger {
   void add_run(model::Reason reason, const TriggerStamp& stamp, uint64_t count);
   // Strokes whose ids were used and for which even a run had no place left (2^31 strokes while nothing was written).
   [[nodiscard]] uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
+  // The alarm of the newest stroke, over restarts; zero in a new ledger.
+  void keep_alarm(const AlarmMemory& memory);
+  [[nodiscard]] AlarmMemory alarm() const;
   // The PLC cycle of the newest stroke, over restarts; 0: none.
   [[nodiscard]] uint64_t last_cycle() const { return last_cycle_; }
   [[nodiscard]] uint64_t next_id() const { return next_id_.load(std::memory_order_relaxed); }

@@ -199,6 +199,32 @@ TEST_F(LedgerTest, AfterAPowerCutNoIdIsUsedTwice) {
   EXPECT_GT(ledger_->next_id(), 3U);
 }
 
+TEST_F(LedgerTest, TheLastCycleIsKnownAfterAStrokeWithoutOne) {
+  open();
+  stroke(7);
+  stroke(0);
+  drain();
+  open();
+  EXPECT_EQ(ledger_->last_cycle(), 7U);
+}
+
+TEST_F(LedgerTest, TheLastCycleIsKnownAfterAnOverloadRunThatDidNotCountOn) {
+  open("boot-1", 4);
+  for (uint64_t cycle = 1; cycle <= 5; ++cycle) stroke(cycle);
+  stroke(20);
+  open("boot-1", 4);
+  EXPECT_EQ(ledger_->last_cycle(), 20U);
+}
+
+TEST_F(LedgerTest, TheAlarmSurvivesAKill) {
+  open();
+  EXPECT_EQ(ledger_->alarm().state, 0U);
+  ledger_->keep_alarm({.state = 3, .recent = 0x15});
+  open();
+  EXPECT_EQ(ledger_->alarm().state, 3U);
+  EXPECT_EQ(ledger_->alarm().recent, 0x15U);
+}
+
 TEST_F(LedgerTest, AnOrderlyStopSkipsNoIds) {
   open("boot-1");
   for (int i = 0; i < 3; ++i) stroke();

@@ -29,6 +29,10 @@ StrokeLoop::StrokeLoop(const Parts& parts, const StrokeLoopOptions& options)
       shape_(parts.source.shape()),
       stopped_(options.policy.on_start != FailSafe::kPass) {
   events_.reserve(kMaxEventsPerBlock);
+  // A restart confirms no alarm: what stood before stands, and stops what it stopped.
+  alarm_.restore(parts_.ledger.alarm());
+  if (options_.policy.stop_on_alarm && alarm_.active()) stopped_ = true;
+  parts_.counters.alarm_state.store(alarm_.state(), std::memory_order_relaxed);
   parts_.output.drive({.stroke_id = 0, .verdict = model::Verdict::kNoVerdict, .stop = stopped_});
 }
 
@@ -218,7 +222,11 @@ model::Reason StrokeLoop::judge(Stroke& stroke, const signal::Window& window) {
   record.model = facts.digest;
   record.provider = facts.provider;
   record.threshold = facts.threshold.threshold;
-  if (!judge_->judge(window, judgement) || !std::isfinite(judgement.raw)) return model::Reason::kModelError;
+  const bool judged = judge_->judge(window, judgement);
+  if (!judged || !std::isfinite(judgement.raw)) {
+    parts_.counters.model_failure.put(judged ? "the score is not a finite number" : judge_->error());
+    return model::Reason::kModelError;
+  }
   record.raw_score = judgement.raw;
   record.score = facts.threshold.score01(judgement.raw);
   record.is_alert = facts.threshold.is_alert(judgement.raw);
@@ -231,35 +239,44 @@ model::Reason StrokeLoop::judge(Stroke& stroke, const signal::Window& window) {
 }
 
 // Alarm, trend and output. The clock is read after the output was driven: a verdict that came too late there is taken
-// back, so that no record says GO for an output that was set after the deadline.
+// back, so that no record says GO for an output that was set after the deadline, and alarm and trend never saw it.
 void StrokeLoop::conclude(Stroke& stroke) {
   model::StrokeRecord& record = stroke.record;
-  LoopCounters& counters = parts_.counters;
-  if (record.verdict != model::Verdict::kNoVerdict) {
-    alarm_.stroke(record.score, record.is_alert, stroke.stamp.monotonic_ns);
-    record.trend = trend_.stroke(record.raw_score, record.threshold);
-    counters.last_score.store(record.score, std::memory_order_relaxed);
-    counters.trend_rising.store(record.trend.rising, std::memory_order_relaxed);
-    counters.strokes_left.set(record.trend.strokes_left);
-  }
-  record.alarm_active = alarm_.active();
-  const bool before = stopped_;
+  const bool stopped_before = stopped_;
   const auto drive = [&] {
-    stopped_ = decide_stop(options_.policy, record.verdict, record.alarm_active, before);
+    record.alarm_active = alarm_.active();
+    stopped_ = decide_stop(options_.policy, record.verdict, record.alarm_active, stopped_before);
     parts_.output.drive({.stroke_id = record.stroke_id, .verdict = record.verdict, .stop = stopped_});
   };
+  const Alarm alarm_before = alarm_;
+  if (record.verdict != model::Verdict::kNoVerdict) {
+    alarm_.stroke(record.score, record.is_alert, stroke.stamp.monotonic_ns);
+  }
   drive();
   int64_t now = parts_.clock.monotonic_ns();
   if (record.verdict != model::Verdict::kNoVerdict && now - stroke.stamp.monotonic_ns > options_.deadline_ns) {
     record.verdict = model::Verdict::kNoVerdict;
     record.reason = model::Reason::kDeadline;
+    alarm_ = alarm_before;
     drive();
     now = parts_.clock.monotonic_ns();
   }
+  parts_.ledger.keep_alarm(alarm_.memory());
+  if (record.verdict != model::Verdict::kNoVerdict) record.trend = trend_.stroke(record.raw_score, record.threshold);
   record.output_stop = stopped_;
   record.latency_ns = now - stroke.stamp.monotonic_ns;
+  count(record, now);
+}
+
+void StrokeLoop::count(const model::StrokeRecord& record, int64_t now_ns) {
+  LoopCounters& counters = parts_.counters;
+  if (record.verdict != model::Verdict::kNoVerdict) {
+    counters.last_score.store(record.score, std::memory_order_relaxed);
+    counters.trend_rising.store(record.trend.rising, std::memory_order_relaxed);
+    counters.strokes_left.set(record.trend.strokes_left);
+  }
   counters.latency.add(record.latency_ns);
-  counters.deciding.add(now - arrival_ns_);
+  counters.deciding.add(now_ns - arrival_ns_);
   counters.verdicts[static_cast<size_t>(record.verdict)].add();
   counters.reasons[static_cast<size_t>(record.reason)].add();
   counters.alarms_raised.set(alarm_.raised());
@@ -274,6 +291,7 @@ void StrokeLoop::beat(int64_t now_ns) {
   if (acknowledge_.exchange(false, std::memory_order_relaxed)) alarm_.acknowledge();
   const int64_t shelve = shelve_ns_.exchange(0, std::memory_order_relaxed);
   if (shelve > 0) alarm_.shelve(now_ns + shelve);
+  parts_.ledger.keep_alarm(alarm_.memory());
   parts_.counters.alarm_state.store(alarm_.state(), std::memory_order_relaxed);
   parts_.output.heartbeat(++beats_);
 }

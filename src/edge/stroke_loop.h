@@ -91,6 +91,7 @@ class StrokeLoop {
   model::Reason examine(Stroke& stroke, const signal::WindowCutter::Cut& cut);
   model::Reason judge(Stroke& stroke, const signal::Window& window);
   void conclude(Stroke& stroke);
+  void count(const model::StrokeRecord& record, int64_t now_ns);
   void beat(int64_t now_ns);
   [[nodiscard]] int64_t wake_time() const;
   [[nodiscard]] int64_t trigger_time(uint64_t sample) const;

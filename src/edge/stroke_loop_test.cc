@@ -128,6 +128,42 @@ TEST_F(StrokeLoopTest, ASlowModelIsNeverALateGo) {
   EXPECT_EQ(sink_.records[1].verdict, Verdict::kGo);
 }
 
+TEST_F(StrokeLoopTest, AVerdictThatIsTakenBackFeedsNoAlarm) {
+  options_.alarm = {.raise_n = 1, .raise_m = 1};
+  options_.policy.stop_on_alarm = true;
+  options_.policy.on_start = FailSafe::kPass;
+  // The output takes longer than the deadline, once.
+  output_.on_drive = [this, first = true]() mutable {
+    if (output_.states.back().verdict == Verdict::kNoGo && std::exchange(first, false)) clock_.advance_ns(200 * kMs);
+  };
+  play(window(5.0F), 1);
+  play(window(0.2F), 2);
+  run();
+  ASSERT_EQ(sink_.records.size(), 2U);
+  EXPECT_EQ(sink_.records[0].reason, Reason::kDeadline);
+  EXPECT_FALSE(sink_.records[0].alarm_active);
+  EXPECT_FALSE(sink_.records[0].output_stop);
+  EXPECT_FALSE(sink_.records[1].alarm_active);
+  EXPECT_EQ(counters_.alarms_raised.get(), 0U);
+}
+
+TEST_F(StrokeLoopTest, ALatchedAlarmStandsAfterARestart) {
+  options_.alarm = {.raise_n = 1, .raise_m = 1, .clear_strokes = 1, .latch = true};
+  options_.policy.stop_on_alarm = true;
+  options_.policy.on_start = FailSafe::kPass;
+  play(window(5.0F), 1);
+  play(window(0.2F), 2);
+  run();
+  ASSERT_EQ(sink_.records.size(), 2U);
+  EXPECT_TRUE(sink_.records[1].alarm_active);
+  output_.states.clear();
+  play(window(0.2F), 3);
+  run();
+  EXPECT_TRUE(output_.states.front().stop);
+  EXPECT_TRUE(sink_.records.back().alarm_active);
+  EXPECT_TRUE(sink_.records.back().output_stop);
+}
+
 TEST_F(StrokeLoopTest, AWindowThatComesLateIsNotEvenJudged) {
   source_.add({.planar = {0.5F, 0.1F, 0.0F, 0.0F}, .events = {{.sample = 0, .cycle = 1}}, .passes_ns = 4 * kMs});
   source_.add({.planar = {0.0F, 0.1F, 0.2F, 0.3F}, .passes_ns = 500 * kMs});
@@ -151,6 +187,12 @@ TEST_F(StrokeLoopTest, ModelErrorsAreNoVerdict) {
     EXPECT_EQ(record.verdict, Verdict::kNoVerdict);
     EXPECT_EQ(record.reason, Reason::kModelError);
   }
+  // The first cause waits for whoever logs it; what came meanwhile is dropped.
+  EXPECT_EQ(counters_.model_failure.take(), "the score is not a finite number");
+  EXPECT_EQ(counters_.model_failure.take(), std::nullopt);
+  play(failing, 3);
+  run();
+  EXPECT_EQ(counters_.model_failure.take(), "the script says so");
 }
 
 TEST_F(StrokeLoopTest, ASensorFaultIsNeitherGoNorNoGo) {

@@ -122,6 +122,8 @@ class BadInput(unittest.TestCase):
             self.assertEqual(done.returncode, status, (text, done.stdout, done.stderr))
             for word in says:
                 self.assertIn(str(word), done.stdout + done.stderr)
+            if not more:
+                self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
             self.assertEqual(before, sorted(self.dir.rglob("*")))
 
     def test_unknown_config_key_names_the_nearest(self):
@@ -130,6 +132,14 @@ class BadInput(unittest.TestCase):
         self.assertIn(key, good)
         line = next(i for i, text in enumerate(good.splitlines(), 1) if text.strip().startswith(key))
         self.agent(good.replace(key, "deadlin_ms"), ["agent.toml", f"{line}", "deadlin_ms", key])
+
+    def test_agent_says_every_problem_and_wrong_usage_in_one_line(self):
+        good = (pathlib.Path(__file__).parents[2] / "deploy/examples/simulated-press.toml").read_text()
+        self.agent(good.replace("deadline_ms", "deadlin_ms").replace("factory_id", "factor_id"), ["deadlin_ms", "factor_id", "; "])
+        for arguments in ([], ["--config"], ["--nonsense"]):
+            done = run(BIN / "millwright-agent", *arguments)
+            self.assertEqual(done.returncode, 2)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
 
     def test_port_in_use(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:

@@ -33,18 +33,22 @@ int check(const std::string& config, bool as_json) {
   return good ? kDone : kNo;
 }
 
-int report(const millwright::Error& error) {
-  millwright::edge::log_event(millwright::edge::Level::kError, "cannot_go_on", {{"error", error.message}});
-  std::fprintf(stderr, "millwright-agent: %s\n", error.message.c_str());
+// One line: for a person as long as nothing runs, an event once the log of events has begun.
+int report(const millwright::Error& error, bool started) {
+  if (started) {
+    millwright::edge::log_event(millwright::edge::Level::kError, "cannot_go_on", {{"error", error.message}});
+  } else {
+    std::fprintf(stderr, "millwright-agent: %s\n", error.message.c_str());
+  }
   return millwright::exit_status(error.code);
 }
 
 int run(const millwright::edge::AgentOptions& options) {
   const millwright::SystemClock clock;
   const auto agent = Agent::create(options, clock);
-  if (!agent) return report(agent.error());
+  if (!agent) return report(agent.error(), false);
   const auto status = (*agent)->run();
-  return status ? kDone : report(status.error());
+  return status ? kDone : report(status.error(), (*agent)->started());
 }
 
 }  // namespace
@@ -65,7 +69,9 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kWrongUsage;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    std::fprintf(stderr, "millwright-agent: %s; see --help\n", error.what());
+    return kWrongUsage;
   }
   if (only_check) return check(options.config.string(), as_json);
   Agent::block_signals();
