@@ -24,7 +24,7 @@ demo: build ## run the main job on four simulated presses, or on DATA=folder RAT
 test: build ## run every test
 	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -j 2
 
-lint: ## formatting and clang-tidy
+lint: ## formatting and clang-tidy; LINT_TESTS=1 reads the tests too
 	@tools/setup.sh --lint
 	@test -f $(BUILD)/build.ninja || cmake --preset release
 	@tools/lint.sh $(BUILD)

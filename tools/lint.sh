@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Formatting, then clang-tidy, over every source of ours. usage: tools/lint.sh BUILD_FOLDER [FILE...]
+# Formatting of every file, then clang-tidy over every source of the programs. usage: tools/lint.sh BUILD_FOLDER [FILE...]
+# LINT_TESTS=1 has clang-tidy read tests, fuzz targets and benchmarks too: half an hour more on two cores.
 # A file that was clean is not read again until it, a header of ours that it includes, or the rules change.
 set -eu
 build=$1

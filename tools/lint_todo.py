@@ -3,7 +3,7 @@
 
 The stamp's name is a digest of the rules, the file and every header of ours in its include tree, so that a change of one
 header costs only the files that see it."""
-import hashlib, json, pathlib, re, sys
+import hashlib, json, os, pathlib, re, sys
 
 build, root = pathlib.Path(sys.argv[1]), pathlib.Path.cwd()
 include = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
@@ -30,9 +30,11 @@ def tree(path, seen):
 
 commands = json.loads((build / "compile_commands.json").read_text())
 compiled = {pathlib.Path(c["file"]).resolve(): re.sub(r"-[oM]\S*\s+\S+", "", c["command"]) for c in commands}
+with_tests = os.environ.get("LINT_TESTS") == "1"
 for name in sys.argv[2:]:
     path = pathlib.Path(name).resolve()
-    if path not in compiled:
+    only_checks = re.search(r"_(test|fuzz|bench)\.cc$", name) or name.startswith(("tests/", "bench/"))
+    if path not in compiled or (only_checks and not with_tests):
         continue
     digest = hashlib.sha256((text(root / ".clang-tidy") + compiled[path]).encode())
     for source in sorted(tree(path, set())):
