@@ -9,9 +9,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import files  # noqa: E402
 
 BIN = pathlib.Path(sys.argv.pop(1)).resolve()
-LENGTH, RATE, DEADLINE_MS = 2000, 10000, 1500
+LENGTH, RATE, DEADLINE_MS = 2000, 10000, 3000
 PACKETS = 4  # per stroke
-PAUSE_S = 3.0
+PAUSE_S = 6.0
 
 AGENT = """
 [agent]
