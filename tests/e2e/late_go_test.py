@@ -97,6 +97,16 @@ class LateGo(unittest.TestCase):
             self.assertLess(time.monotonic(), end, "no model was loaded")
             time.sleep(0.02)
 
+    def await_stopped(self):
+        """A thread may run on for a moment after the signal: what it reads then is fresh."""
+        tasks = pathlib.Path(f"/proc/{self.agent.pid}/task")
+        stopped = lambda task: (task / "stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+        for _ in range(1000):
+            if all(map(stopped, tasks.iterdir())):
+                return
+            time.sleep(0.001)
+        self.fail("the agent did not stop")
+
     def test_strokes_that_waited_in_the_socket_are_no_go(self):
         self.await_model()
         converter = Converter(self.port)
@@ -104,6 +114,7 @@ class LateGo(unittest.TestCase):
             converter.stroke()
             self.await_records(count)
         os.kill(self.agent.pid, signal.SIGSTOP)
+        self.await_stopped()
         for _ in range(4):
             converter.stroke()
         time.sleep(PAUSE_S)
