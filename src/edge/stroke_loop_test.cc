@@ -17,11 +17,13 @@ namespace {
 thread_local bool counting = false;
 thread_local uint64_t allocations = 0;
 
+#ifndef MILLWRIGHT_SANITIZED  // a sanitizer owns operator new
 void* allocate(size_t bytes) {
   if (counting) ++allocations;
   if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
   throw std::bad_alloc();
 }
+#endif
 
 }  // namespace
 
