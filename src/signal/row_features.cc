@@ -19,6 +19,18 @@ namespace {
 
 constexpr size_t kMaxLength = 8192;  // its Rows are half a mebibyte: what a second cache holds beside the tables
 
+// Vectors narrower than a Row are split by the compiler through memory, which costs more than it saves. Programs for
+// checking run in lanes everywhere.
+bool has_row_registers() {
+#if defined(MILLWRIGHT_SANITIZED)
+  return true;
+#elif defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+  return __builtin_cpu_supports("x86-64-v4") != 0;
+#else
+  return false;
+#endif
+}
+
 struct TimeStep {};
 using Step = std::variant<TimeStep, RowSpectrum, RowEnvelope, RowLogMel>;
 
@@ -68,7 +80,7 @@ RowFeatures::RowFeatures(std::unique_ptr<Plan> plan) : plan_(std::move(plan)) {}
 RowFeatures::~RowFeatures() = default;
 
 std::unique_ptr<RowFeatures> RowFeatures::create(const FeatureSpec& spec) {
-  if (spec.length > kMaxLength) return nullptr;
+  if (!has_row_registers() || spec.length > kMaxLength) return nullptr;
   auto plan = std::make_unique<Plan>();
   plan->length = spec.length;
   for (const FeatureGroup& group : spec.groups) {
