@@ -94,9 +94,7 @@ Block RecordedSource::next(size_t max_frames, int64_t until_ns) {
   int64_t arrival = clock_.monotonic_ns();
   if (!options_.fast) {
     arrival = started_ns_ + static_cast<int64_t>((seconds_ + block_seconds) * kNanosPerSecond);
-    const Waiter::Woken woken = waiter_.wait_until(clock_, std::min(arrival, until_ns));
-    if (woken == Waiter::Woken::kStopped) return {.kind = Block::Kind::kStopped};
-    if (arrival > until_ns && clock_.monotonic_ns() < arrival) return {};
+    if (const auto instead = waiter_.wait_for_samples(clock_, arrival, until_ns)) return *instead;
   }
   Block block{.kind = Block::Kind::kSamples, .frames = ready_, .arrival_ns = arrival};
   block.planar = std::span<const float>(block_).first(options_.channels * ready_);

@@ -75,9 +75,7 @@ Block SimulatedPress::next(size_t max_frames, int64_t until_ns) {
   } else {
     arrival = started_ns_ +
               static_cast<int64_t>(static_cast<double>(emitted_ + ready_) / options_.press.rate_hz * kNanosPerSecond);
-    const Waiter::Woken woken = waiter_.wait_until(clock_, std::min(arrival, until_ns));
-    if (woken == Waiter::Woken::kStopped) return {.kind = Block::Kind::kStopped};
-    if (arrival > until_ns && clock_.monotonic_ns() < arrival) return {};
+    if (const auto instead = waiter_.wait_for_samples(clock_, arrival, until_ns)) return *instead;
   }
   Block block{.kind = Block::Kind::kSamples, .frames = ready_, .arrival_ns = arrival};
   block.planar = std::span<const float>(block_).first(options_.press.channels * ready_);

@@ -35,6 +35,12 @@ Waiter::Woken Waiter::wait_until(const Clock& clock, int64_t monotonic_ns, int f
   return Woken::kStopped;
 }
 
+std::optional<Block> Waiter::wait_for_samples(const Clock& clock, int64_t arrival_ns, int64_t until_ns) const {
+  if (wait_until(clock, std::min(arrival_ns, until_ns)) == Woken::kStopped) return Block{.kind = Block::Kind::kStopped};
+  if (arrival_ns > until_ns && clock.monotonic_ns() < arrival_ns) return Block{};
+  return std::nullopt;
+}
+
 void Waiter::stop() noexcept {
   stopped_.store(true, std::memory_order_release);
   const uint64_t one = 1;

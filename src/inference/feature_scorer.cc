@@ -60,6 +60,14 @@ Status check_tensors(Session& session, const FeatureModel& model) {
 
 }  // namespace
 
+FeatureModel feature_model_of(const model::Bundle& bundle) {
+  return {.model = bundle.model,
+          .kind = bundle.score_kind,
+          .feature_count = bundle.features.feature_count(),
+          .mean = bundle.input_mean,
+          .scale = bundle.input_scale};
+}
+
 FeatureScorer::FeatureScorer(Session session, const FeatureModel& model)
     : session_(std::move(session)),
       kind_(model.kind),
@@ -81,15 +89,6 @@ Result<FeatureScorer> FeatureScorer::create(const FeatureModel& model, size_t ba
   Session session = MW_TRY(Session::create(model.model, batch, options));
   MW_CHECK_OK(check_tensors(session, model));
   return FeatureScorer(std::move(session), model);
-}
-
-Result<FeatureScorer> FeatureScorer::create(const model::Bundle& bundle, size_t batch, const SessionOptions& options) {
-  const FeatureModel model{.model = bundle.model,
-                           .kind = bundle.score_kind,
-                           .feature_count = bundle.features.feature_count(),
-                           .mean = bundle.input_mean,
-                           .scale = bundle.input_scale};
-  return create(model, batch, options);
 }
 
 void FeatureScorer::normalise(size_t rows) {

@@ -28,12 +28,14 @@ struct FeatureModel {
   std::span<const float> scale;  // all finite and above 0
 };
 
+// A bundle's part for a scorer; a view that must not outlive the bundle.
+FeatureModel feature_model_of(const model::Bundle& bundle);
+
 // One per thread. After create() nothing here allocates or locks.
 class FeatureScorer {
  public:
   // kInvalidInput where the model's inputs and outputs do not fit features and score kind; else as Session::create.
   static Result<FeatureScorer> create(const FeatureModel& model, size_t batch, const SessionOptions& options = {});
-  static Result<FeatureScorer> create(const model::Bundle& bundle, size_t batch, const SessionOptions& options = {});
 
   [[nodiscard]] size_t batch() const { return session_.batch(); }
   [[nodiscard]] size_t feature_count() const { return features_; }

@@ -2,10 +2,36 @@
 #include "inference/scorer.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/check.h"
 
 namespace millwright::inference {
+namespace {
+
+// From samples to score as on the training machine: a program whose features mean something else is found out here.
+Status check_golden_windows(const model::Bundle& bundle, Scorer& scorer) {
+  const signal::FeatureSpec& spec = bundle.features;
+  const size_t samples = spec.channels * spec.length;
+  const model::GoldenVectors& golden = bundle.golden;
+  for (size_t i = 0; i < golden.windows.size() / samples; ++i) {
+    const Scored scored = scorer.score({.samples = std::span(golden.windows).subspan(i * samples, samples),
+                                        .channels = spec.channels,
+                                        .length = spec.length,
+                                        .rate_hz = spec.rate_hz});
+    const auto expected = static_cast<double>(golden.expected[i]);
+    if (std::abs(scored.raw - expected) <= golden.tolerance_absolute + golden.tolerance_relative * std::abs(expected)) {
+      continue;
+    }
+    return fail(ErrorCode::kInvalidInput,
+                "golden window {}: the score is {}, expected is {}; this program computes other features than the one "
+                "that trained the model: train again, or run the program's version in its lineage",
+                i, scored.raw, expected);
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<Scorer> Scorer::create(const signal::FeatureSpec& spec, const FeatureModel& model, size_t batch,
                               const SessionOptions& options) {
@@ -19,12 +45,9 @@ Result<Scorer> Scorer::create(const signal::FeatureSpec& spec, const FeatureMode
 }
 
 Result<Scorer> Scorer::create(const model::Bundle& bundle, size_t batch, const SessionOptions& options) {
-  const FeatureModel model{.model = bundle.model,
-                           .kind = bundle.score_kind,
-                           .feature_count = bundle.features.feature_count(),
-                           .mean = bundle.input_mean,
-                           .scale = bundle.input_scale};
-  return create(bundle.features, model, batch, options);
+  Scorer scorer = MW_TRY(create(bundle.features, feature_model_of(bundle), batch, options));
+  MW_CHECK_OK(check_golden_windows(bundle, scorer));
+  return scorer;
 }
 
 Scored Scorer::score(const signal::Window& window) {

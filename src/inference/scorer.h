@@ -13,7 +13,8 @@ namespace millwright::inference {
 // One per thread. After create() nothing here allocates (beyond what ONNX Runtime does itself) or locks.
 class Scorer {
  public:
-  // Batch 1 is the stroke path; 64 serves many channels. Errors as FeatureScorer::create and FeatureExtractor::create.
+  // Batch 1 is the stroke path; 64 serves many channels. Errors as FeatureScorer::create and FeatureExtractor::create;
+  // kInvalidInput where the bundle's golden windows do not get their scores.
   static Result<Scorer> create(const model::Bundle& bundle, size_t batch = 1, const SessionOptions& options = {});
   // A foreign model without a bundle; `model.feature_count` must be that of the spec.
   static Result<Scorer> create(const signal::FeatureSpec& spec, const FeatureModel& model, size_t batch = 1,

@@ -17,12 +17,9 @@ constexpr Eigen::Index kBatch = 64;
 // bundle.features may be empty in tests of a bare model: the rows say how many features there are.
 Result<ModelRun> run_model(const model::Bundle& bundle, const Rows& rows) {
   const auto features = static_cast<size_t>(rows.cols());
-  inference::FeatureScorer scorer = MW_TRY(inference::FeatureScorer::create({.model = bundle.model,
-                                                                             .kind = bundle.score_kind,
-                                                                             .feature_count = features,
-                                                                             .mean = bundle.input_mean,
-                                                                             .scale = bundle.input_scale},
-                                                                            static_cast<size_t>(kBatch)));
+  inference::FeatureModel model = inference::feature_model_of(bundle);
+  model.feature_count = features;
+  inference::FeatureScorer scorer = MW_TRY(inference::FeatureScorer::create(model, static_cast<size_t>(kBatch)));
   ModelRun run;
   run.raw.reserve(static_cast<size_t>(rows.rows()));
   for (Eigen::Index at = 0; at < rows.rows(); at += kBatch) {

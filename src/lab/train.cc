@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kGoldenNormal = 24;
 constexpr size_t kGoldenDisturbed = 8;
+constexpr Eigen::Index kGoldenWindows = 2;
 constexpr uint64_t kMaxSpecBytes = 256 << 10;
 
 class Steps {
@@ -77,12 +78,16 @@ std::vector<signal::HealthReference> learn_references(const WindowSet& windows) 
 }
 
 // Normal rows spread over the recordings, and some disturbed ones, with the scores that the model gives here.
-Status add_golden_vectors(const Rows& rows, uint64_t seed, model::Bundle& bundle) {
+// The first of them, which are normal ones, come with their windows.
+Status add_golden_vectors(const WindowSet& windows, const Rows& rows, uint64_t seed, model::Bundle& bundle) {
   const Rows disturbed = disturb(rows, rows, seed);
   Rows chosen(static_cast<Eigen::Index>(kGoldenNormal + kGoldenDisturbed), rows.cols());
   for (Eigen::Index i = 0; i < chosen.rows(); ++i) {
     const Eigen::Index from = i * (rows.rows() - 1) / (chosen.rows() - 1);
     chosen.row(i) = i % 4 == 3 ? disturbed.row(from) : rows.row(from);
+    if (i >= kGoldenWindows) continue;
+    const std::span<const float> samples = windows.window(static_cast<size_t>(from)).samples;
+    bundle.golden.windows.insert(bundle.golden.windows.end(), samples.begin(), samples.end());
   }
   const ModelRun run = MW_TRY(run_model(bundle, chosen));
   bundle.golden.features.assign(chosen.data(), chosen.data() + chosen.size());
@@ -162,7 +167,7 @@ Result<model::Bundle> train_on(const WindowSet& windows, const signal::FeatureSp
   bundle.model = MW_TRY(train_detector(chosen.kind, rows, options.seed)->to_onnx());
 
   steps.begin("making golden vectors");
-  MW_CHECK_OK(add_golden_vectors(rows, options.seed, bundle));
+  MW_CHECK_OK(add_golden_vectors(windows, rows, options.seed, bundle));
   write_report(windows, trials, chosen, fit, bundle.report);
   const SystemClock system;
   const Clock& clock = options.clock != nullptr ? *options.clock : system;

@@ -11,6 +11,7 @@
 #include <numbers>
 
 #include "base/random.h"
+#include "inference/scorer.h"
 #include "lab/evaluate.h"
 #include "lab/folds.h"
 #include "lab/run_model.h"
@@ -117,6 +118,13 @@ TEST_F(Train, makes_a_bundle_that_encodes_and_whose_golden_vectors_come_out_righ
   const auto run = run_model(*back, rows);
   ASSERT_TRUE(run) << run.error().message;
   for (size_t i = 0; i < count; ++i) EXPECT_NEAR(run->raw[i], back->golden.expected[i], 1e-5 + 1e-3 * run->raw[i]);
+  ASSERT_EQ(back->golden.windows.size(), 2 * kLength);
+  EXPECT_TRUE(inference::Scorer::create(*back)) << "the golden windows get their scores";
+  model::Bundle drifted = *back;
+  for (float& sample : drifted.golden.windows) sample *= 1.5F;
+  const auto refused = inference::Scorer::create(drifted);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, ::testing::HasSubstr("golden window 0: the score is"));
   ASSERT_EQ(back->health.size(), 1U);
   EXPECT_GT(back->health[0].rms_high, back->health[0].rms_low);
   EXPECT_EQ(back->lineage.training_windows, 120U);

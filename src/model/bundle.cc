@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/bundle.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -39,7 +40,8 @@ Status check_normalisation(const Bundle& bundle, size_t features) {
 }
 
 // `span`: raw score from the offset to the threshold. A tolerance that is wide against it would prove nothing.
-Status check_golden(const GoldenVectors& golden, size_t features, double span) {
+Status check_golden(const GoldenVectors& golden, const signal::FeatureSpec& spec, double span) {
+  const size_t features = spec.feature_count();
   const size_t count = golden.expected.size();
   if (count == 0) return fail(ErrorCode::kInvalidInput, "golden vectors: none; a box could not qualify the model");
   if (count > kMaxGoldenVectors)
@@ -51,6 +53,13 @@ Status check_golden(const GoldenVectors& golden, size_t features, double span) {
   if (!all_finite(golden.features) || !all_finite(golden.expected)) {
     return fail(ErrorCode::kInvalidInput, "golden vectors: a number is not finite");
   }
+  const size_t samples = spec.channels * spec.length;
+  const size_t windows = golden.windows.size() / samples;
+  if (windows * samples != golden.windows.size() || windows > std::min(count, kMaxGoldenWindows)) {
+    return fail(ErrorCode::kInvalidInput, "golden windows: {} numbers, not whole windows of {}, at most {} of them",
+                golden.windows.size(), samples, std::min(count, kMaxGoldenWindows));
+  }
+  if (!all_finite(golden.windows)) return fail(ErrorCode::kInvalidInput, "golden windows: a sample is not finite");
   if (!(golden.tolerance_relative >= 0.0) || golden.tolerance_relative > kMaxRelativeTolerance) {
     return fail(ErrorCode::kInvalidInput, "golden vectors: the relative tolerance {} must be in 0 to {}",
                 golden.tolerance_relative, kMaxRelativeTolerance);
@@ -100,7 +109,7 @@ Status check_bundle(const Bundle& bundle) {
   const size_t features = bundle.features.feature_count();
   MW_CHECK_OK(bundle.threshold.validate());
   MW_CHECK_OK(check_normalisation(bundle, features));
-  MW_CHECK_OK(check_golden(bundle.golden, features, bundle.threshold.threshold - bundle.threshold.offset));
+  MW_CHECK_OK(check_golden(bundle.golden, bundle.features, bundle.threshold.threshold - bundle.threshold.offset));
   if (!bundle.health.empty() && bundle.health.size() != bundle.features.channels) {
     return fail(ErrorCode::kInvalidInput, "health: {} references for {} channels", bundle.health.size(),
                 bundle.features.channels);
@@ -119,6 +128,7 @@ Result<Bundle> take_apart(std::span<const std::byte> bytes) {
   bundle.input_scale = MW_TRY_IN("scale.f32", parse_floats(container.scale));
   bundle.golden.features = MW_TRY_IN("golden_features.f32", parse_floats(container.golden_features));
   bundle.golden.expected = MW_TRY_IN("golden_expected.f32", parse_floats(container.golden_expected));
+  bundle.golden.windows = MW_TRY_IN("golden_windows.f32", parse_floats(container.golden_windows));
   MW_CHECK_OK(check_bundle(bundle));
   return bundle;
 }

@@ -23,11 +23,15 @@ namespace millwright::model {
 inline constexpr uint32_t kBundleFormatVersion = 1;
 inline constexpr uint64_t kMaxBundleBytes = 1ULL << 30;
 inline constexpr size_t kMaxGoldenVectors = 1'000;
+inline constexpr size_t kMaxGoldenWindows = 16;
 
 // Inputs and expected raw scores, made on the training machine and run again on every box before it may decide.
 struct GoldenVectors {
   std::vector<float> features;  // count x feature_count, row after row
   std::vector<float> expected;  // count raw scores
+  // Whole windows, planar, one after the other; the first scores belong to them. They show that the box computes
+  // features as the training machine did, which vectors of features cannot.
+  std::vector<float> windows;
   double tolerance_relative = 1e-3;
   double tolerance_absolute = 1e-5;
 };

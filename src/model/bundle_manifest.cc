@@ -28,13 +28,14 @@ struct SectionName {
   std::string_view name;
   std::span<const std::byte> Container::* part;
 };
-constexpr std::array<SectionName, 7> kSections = {{{"model.onnx", &Container::model},
+constexpr std::array<SectionName, 8> kSections = {{{"model.onnx", &Container::model},
                                                    {"features.json", &Container::features},
                                                    {"health.json", &Container::health},
                                                    {"mean.f32", &Container::mean},
                                                    {"scale.f32", &Container::scale},
                                                    {"golden_features.f32", &Container::golden_features},
-                                                   {"golden_expected.f32", &Container::golden_expected}}};
+                                                   {"golden_expected.f32", &Container::golden_expected},
+                                                   {"golden_windows.f32", &Container::golden_windows}}};
 
 template <typename T>
 T load(std::span<const std::byte> bytes, size_t offset) {
@@ -213,6 +214,7 @@ Result<Bytes> write_container(const Bundle& bundle) {
   parts.scale = float_bytes(bundle.input_scale);
   parts.golden_features = float_bytes(bundle.golden.features);
   parts.golden_expected = float_bytes(bundle.golden.expected);
+  parts.golden_windows = float_bytes(bundle.golden.windows);
 
   json manifest = manifest_json(bundle);
   uint64_t total = kHeaderBytes;

@@ -20,6 +20,7 @@ struct Container {
   std::span<const std::byte> scale;
   std::span<const std::byte> golden_features;
   std::span<const std::byte> golden_expected;
+  std::span<const std::byte> golden_windows;
 };
 
 Result<Container> read_container(std::span<const std::byte> bytes);

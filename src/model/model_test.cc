@@ -156,6 +156,7 @@ Bundle some_bundle() {
   bundle.health.push_back({10.0F, 0.01F, 0.2F, 0.1F, 3.0F});
   bundle.golden.features.assign(2 * 64, 0.25F);
   bundle.golden.expected = {1.0F, 1.0F};
+  bundle.golden.windows.assign(2000, 0.5F);
   bundle.report["auc"] = 0.987;
   bundle.lineage.detector = "test";
   bundle.lineage.seed = 7;
@@ -175,6 +176,7 @@ TEST(Bundle, SurvivesItsFile) {
   EXPECT_EQ(loaded->bundle.features.to_json(), bundle.features.to_json());
   EXPECT_EQ(loaded->bundle.health, bundle.health);
   EXPECT_EQ(loaded->bundle.report, bundle.report);
+  EXPECT_EQ(loaded->bundle.golden.windows, bundle.golden.windows);
   EXPECT_EQ(loaded->bundle.threshold.critical, bundle.threshold.critical);
   EXPECT_EQ(*encode_bundle(loaded->bundle), bytes) << "equal parts give equal bytes";
 }
@@ -223,6 +225,12 @@ TEST(Bundle, PartsThatDoNotMatchOneAnotherAreRefused) {
   bundle = some_bundle();
   bundle.golden.features[5] = std::nanf("");
   EXPECT_THAT(message(bundle), HasSubstr("not finite"));
+  bundle = some_bundle();
+  bundle.golden.windows.pop_back();
+  EXPECT_THAT(message(bundle), HasSubstr("not whole windows of 2000"));
+  bundle = some_bundle();
+  bundle.golden.windows.resize(3 * 2000);
+  EXPECT_THAT(message(bundle), HasSubstr("at most 2 of them"));
   bundle = some_bundle();
   bundle.golden.tolerance_absolute = 1e30;
   EXPECT_THAT(message(bundle), HasSubstr("absolute tolerance"));
