@@ -3,6 +3,7 @@
 # Installs what is missing to build and test, and nothing else. Idempotent; the second run takes about a second.
 #   tools/setup.sh          packages and ONNX Runtime
 #   tools/setup.sh --lint   the same, and clang-tidy, clang-format and the sanitizer run-times
+#   tools/setup.sh --campaign   the same, and a kernel whose power can be cut
 # ONNXRUNTIME_ROOT (a folder with include/ and lib/libonnxruntime.so.1) overrides the pinned ONNX Runtime.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -72,12 +73,34 @@ install_runtime() {
   mv "$work/out" "$runtime"
 }
 
+# Some packages bring a server of their own. Tests start theirs; none may run on this machine because of us, neither now
+# nor after the next boot.
+servers="mosquitto prometheus"
+install_packages() { # PACKAGE...
+  policy=/usr/sbin/policy-rc.d
+  quiet=""
+  new=""
+  for server in $servers; do
+    case " $* " in *" $server "*) new="$new $server" ;; esac
+  done
+  if [ -n "$new" ] && [ ! -e "$policy" ]; then
+    quiet=1
+    as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
+  fi
+  good=1
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@" >"$root/.setup.log" 2>&1 || good=""
+  [ -z "$quiet" ] || as_root rm -f "$policy"
+  [ -n "$good" ] || return 1
+  [ ! -d /run/systemd/system ] || for server in $new; do as_root systemctl -q disable --now "$server" || true; done
+}
+
 # --- go --------------------------------------------------------------------------------------------------------------
 lists="$root/tools/packages.txt"
 for argument in "$@"; do
   case "$argument" in
     --lint) lists="$lists $root/tools/packages-lint.txt" ;;
-    *) stop "unknown argument $argument (allowed: --lint)" ;;
+    --campaign) lists="$lists $root/tools/packages-campaign.txt" ;;
+    *) stop "unknown argument $argument (allowed: --lint, --campaign)" ;;
   esac
 done
 
@@ -87,8 +110,7 @@ if [ -n "$packages" ]; then
   say "installing: $packages"
   as_root apt-get -q update >/dev/null || stop "apt-get update failed"
   # shellcheck disable=SC2086
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $packages >"$root/.setup.log" 2>&1 \
-    || { tail -n 20 "$root/.setup.log" >&2; stop "apt-get install failed; the whole log is in .setup.log"; }
+  install_packages $packages || { tail -n 20 "$root/.setup.log" >&2; stop "apt-get install failed; the whole log is in .setup.log"; }
   rm -f "$root/.setup.log"
 fi
 have_runtime || install_runtime
