@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "lab/tail.h"
+#include "lab/ties.h"
 
 namespace millwright::lab {
 namespace {
@@ -107,6 +108,17 @@ void set_empirical(std::span<const double> sorted, double rate, ThresholdFit& fi
   fit.threshold.method = "empirical";
 }
 
+// A moved threshold no longer has the fitted rate: what the scores themselves show is told instead.
+void avoid_ties(std::span<const double> sorted, ThresholdFit& fit) {
+  model::Threshold& t = fit.threshold;
+  const double lifted = lift_over_ties(sorted, t.false_alarm_rate, t.threshold);
+  if (lifted <= t.threshold) return;
+  t.threshold = lifted;
+  t.ci95_high = std::max(t.ci95_high, lifted);
+  const auto above = sorted.end() - std::ranges::lower_bound(sorted, lifted);
+  fit.rate_ci95 = share_ci95(static_cast<uint64_t>(above), sorted.size());
+}
+
 void set_severities(model::Threshold& t, double high, double critical) {
   const double distance = t.threshold - t.offset;
   t.high = t.offset + std::clamp(high - t.offset, kHighAtLeast * distance, kHighAtMost * distance);
@@ -150,6 +162,7 @@ Result<ThresholdFit> fit_threshold(std::span<const double> scores, const Thresho
     fit.threshold.ci95_high = std::max(ci.high, fit.threshold.threshold);
     fit.rate_ci95 = rate_interval(tails, fit.threshold.threshold);
   }
+  avoid_ties(sorted, fit);
   fit.threshold.offset = std::min(quantile(sorted, kOffsetQuantile), fit.threshold.ci95_low);
   if (!(fit.threshold.threshold > fit.threshold.offset)) {
     return fail(ErrorCode::kInvalidInput, "normal scores do not vary enough to set a threshold at rate {}", rate);

@@ -31,6 +31,7 @@ struct ThresholdFit {
 // `scores`: raw, finite, of held-out normal windows. "empirical" (an order statistic, with its binomial interval) where
 // at least kEmpiricalExceedances scores are expected above; otherwise "gpd": a generalised Pareto tail whose
 // uncertainty, by a parametric bootstrap, is averaged in, so that the *expected* rate is the stated one.
+// Where scores repeat, the threshold lies strictly between two of them (ties.h).
 // kInvalidInput: too few scores, a rate out of range, or scores that are all the same.
 inline constexpr double kEmpiricalExceedances = 30.0;
 Result<ThresholdFit> fit_threshold(std::span<const double> scores, const ThresholdOptions& options);
