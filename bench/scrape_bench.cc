@@ -48,15 +48,21 @@ BENCHMARK(scrape_millwright)->Unit(benchmark::kMillisecond);
 void scrape_prometheus_cpp(benchmark::State& state) {
   prometheus::Registry registry;
   for (int f = 0; f < kFamilies; ++f) {
-    auto& counters = prometheus::BuildCounter().Name(family_name(f)).Help("What is counted");
-    auto& gauges = prometheus::BuildGauge().Name(family_name(f)).Help("What is measured");
+    const bool counted = f % 2 == 0;
+    prometheus::Family<prometheus::Counter>* counters = nullptr;
+    prometheus::Family<prometheus::Gauge>* gauges = nullptr;
+    if (counted) {
+      counters = &prometheus::BuildCounter().Name(family_name(f)).Help("What is counted").Register(registry);
+    } else {
+      gauges = &prometheus::BuildGauge().Name(family_name(f)).Help("What is measured").Register(registry);
+    }
     for (int a = 0; a < kAssets; ++a) {
       const prometheus::Labels labels = {
           {"device_id", "box-17"}, {"asset_id", "press" + std::to_string(a)}, {"factory_id", "plant-2"}};
-      if (f % 2 == 0) {
-        counters.Register(registry).Add(labels).Increment(1'000.0 * a + f);
+      if (counted) {
+        counters->Add(labels).Increment(1'000.0 * a + f);
       } else {
-        gauges.Register(registry).Add(labels).Set(value_of(f, a));
+        gauges->Add(labels).Set(value_of(f, a));
       }
     }
   }
