@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
 #include "lab/metrics.h"
@@ -112,6 +113,29 @@ INSTANTIATE_TEST_SUITE_P(Kinds, EveryDetector, testing::ValuesIn(kDetectorKinds)
   std::ranges::replace(label, '-', '_');
   return label;
 });
+
+// Thresholds come from other forests (the folds') than the one that is written: their scores must be comparable.
+TEST(IsolationForest, scores_of_all_seeds_lie_on_one_level) {
+  const auto independent = [](Eigen::Index n, uint64_t seed) {
+    Random random(seed);
+    Rows rows(n, 64);
+    for (Eigen::Index i = 0; i < n; ++i) {
+      for (Eigen::Index j = 0; j < 64; ++j) rows(i, j) = static_cast<float>(random.normal());
+    }
+    return rows;
+  };
+  const Rows fresh = independent(2000, 9);
+  for (const Eigen::Index learned : {480, 600}) {
+    const Rows rows = independent(learned, 8);
+    std::vector<double> levels;
+    for (uint64_t seed = 1; seed <= 8; ++seed) {
+      const Vector scores = train_detector(DetectorKind::kIsolationForest, rows, seed)->scores(fresh);
+      levels.push_back(quantile({scores.data(), static_cast<size_t>(scores.size())}, 0.5));
+    }
+    const auto [low, high] = std::ranges::minmax(levels);
+    EXPECT_LE(high - low, 0.005) << learned << " rows";
+  }
+}
 
 TEST(Detector, names_are_those_of_the_command_line) {
   for (const DetectorKind kind : kDetectorKinds) EXPECT_EQ(detector_from(name(kind)), kind);

@@ -18,6 +18,8 @@ using onnx::GraphBuilder;
 
 constexpr size_t kInner = (size_t{1} << kTreeDepth) - 1;  // inner nodes of a complete tree
 constexpr size_t kLeaves = size_t{1} << kTreeDepth;
+constexpr Eigen::Index kLeftOut = 16;  // one row in so many, at least, is kept from each tree
+constexpr double kLeastPath = 0.5;     // of a forest whose rows are all alike, and whose trees have no cut
 
 // All trees as complete binary trees in breadth-first order: children of node i are 2i + 1 and 2i + 2. Where a tree
 // ends early, its nodes below go left always (`cuts` 0), down to the leaf that holds the result.
@@ -41,14 +43,15 @@ class TreeGrower {
   TreeGrower(const Rows& rows, Forest& forest, double normal_path, uint64_t seed)
       : rows_(rows), forest_(forest), normal_path_(normal_path), random_(seed) {}
 
-  void grow(size_t tree, Eigen::Index sample) {
+  // Returns the rows that the tree did not see.
+  std::vector<Eigen::Index> grow(size_t tree, Eigen::Index sample) {
     std::vector<Eigen::Index> index(static_cast<size_t>(rows_.rows()));
     std::iota(index.begin(), index.end(), 0);
     for (size_t i = 0; i < static_cast<size_t>(sample); ++i) {
       std::swap(index[i], index[i + random_.below(index.size() - i)]);
     }
-    index.resize(static_cast<size_t>(sample));
-    split(tree, 0, 0, index);
+    split(tree, 0, 0, std::span(index).first(static_cast<size_t>(sample)));
+    return {index.begin() + sample, index.end()};
   }
 
  private:
@@ -109,6 +112,18 @@ class TreeGrower {
   Random random_;
 };
 
+// Calls visit(inner node) down the path of `row` in `tree`; returns the leaf. Indices into the forest's arrays.
+template <typename Visit>
+size_t walk(const Forest& forest, size_t tree, const Rows& rows, Eigen::Index row, Visit visit) {
+  size_t node = 0;
+  for (int level = 0; level < kTreeDepth; ++level) {
+    const size_t at = tree * kInner + node;
+    visit(at);
+    node = 2 * node + (rows(row, forest.feature[at]) > forest.threshold[at] ? 2 : 1);
+  }
+  return tree * kLeaves + (node - kInner);
+}
+
 class IsolationForest final : public Detector {
  public:
   IsolationForest(Forest forest, Eigen::Index features, double normal_path)
@@ -120,18 +135,6 @@ class IsolationForest final : public Detector {
   [[nodiscard]] Result<Bytes> to_onnx() const override;
 
  private:
-  // Calls visit(inner node) down the path of `row` in `tree`; returns the leaf. Indices into the forest's arrays.
-  template <typename Visit>
-  size_t walk(size_t tree, const Rows& rows, Eigen::Index row, Visit visit) const {
-    size_t node = 0;
-    for (int level = 0; level < kTreeDepth; ++level) {
-      const size_t at = tree * kInner + node;
-      visit(at);
-      node = 2 * node + (rows(row, forest_.feature[at]) > forest_.threshold[at] ? 2 : 1);
-    }
-    return tree * kLeaves + (node - kInner);
-  }
-
   Forest forest_;
   Eigen::Index features_;
   double normal_path_;
@@ -141,7 +144,7 @@ Vector IsolationForest::scores(const Rows& rows) const {
   Vector result(rows.rows());
   for (Eigen::Index i = 0; i < rows.rows(); ++i) {
     double path = 0.0;
-    for (size_t tree = 0; tree < kTrees; ++tree) path += forest_.path[walk(tree, rows, i, [](size_t) {})];
+    for (size_t tree = 0; tree < kTrees; ++tree) path += forest_.path[walk(forest_, tree, rows, i, [](size_t) {})];
     result[i] = std::exp2(-path / kTrees / normal_path_);
   }
   return result;
@@ -153,7 +156,7 @@ Matrix IsolationForest::contributions(const Rows& rows) const {
   for (Eigen::Index i = 0; i < rows.rows(); ++i) {
     for (size_t tree = 0; tree < kTrees; ++tree) {
       visited.clear();
-      const size_t leaf = walk(tree, rows, i, [&](size_t at) { visited.push_back(at); });
+      const size_t leaf = walk(forest_, tree, rows, i, [&](size_t at) { visited.push_back(at); });
       for (const size_t at : visited) result(i, forest_.feature[at]) += forest_.cuts[at] * forest_.share[leaf];
     }
   }
@@ -262,10 +265,17 @@ std::unique_ptr<Detector> train_isolation_forest(const Rows& rows, uint64_t seed
   forest.cuts.assign(kTrees * kInner, 0.0F);
   forest.path.assign(kTrees * kLeaves, 0.0F);
   forest.share.assign(kTrees * kLeaves, 0.0F);
-  const Eigen::Index sample = std::min(rows.rows(), kTreeSample);
-  const double normal_path = expected_path(static_cast<double>(sample));
-  TreeGrower grower(rows, forest, normal_path, seed);
-  for (size_t tree = 0; tree < kTrees; ++tree) grower.grow(tree, sample);
+  const Eigen::Index sample = std::min(rows.rows() - std::max(rows.rows() / kLeftOut, Eigen::Index{1}), kTreeSample);
+  TreeGrower grower(rows, forest, expected_path(static_cast<double>(sample)), seed);
+  double paths = 0.0;
+  size_t count = 0;
+  for (size_t tree = 0; tree < kTrees; ++tree) {
+    for (const Eigen::Index unseen : grower.grow(tree, sample)) {
+      paths += forest.path[walk(forest, tree, rows, unseen, [](size_t) {})];
+      ++count;
+    }
+  }
+  const double normal_path = std::max(paths / static_cast<double>(count), kLeastPath);
   return std::make_unique<IsolationForest>(std::move(forest), rows.cols(), normal_path);
 }
 

@@ -55,6 +55,11 @@ void print_text(const Options& options, const model::Bundle& bundle, const Diges
       "  threshold {:.4g} (95 % interval {:.4g} to {:.4g}) for {:g} false alarms a window, from {} held-out windows "
       "({})\n",
       t.threshold, t.ci95_low, t.ci95_high, t.false_alarm_rate, t.held_out_windows, t.method);
+  fmt::print("  the rate to expect lies between {:.2g} and {:.2g} (95 %){}\n",
+             bundle.report.at("false_alarm_rate_ci95_low"), bundle.report.at("false_alarm_rate_ci95_high"),
+             t.false_alarm_rate < bundle.report.at("false_alarm_rate_shown_by_data")
+                 ? "; so low a rate rests on the shape of the tail: more windows narrow it"
+                 : "");
 }
 
 Result<int> train(Options& options) {
