@@ -71,7 +71,7 @@ void Agent::block_signals() {
 }
 
 Agent::Agent(const AgentOptions& options, Config config, const Clock& clock)
-    : options_(options), config_(std::move(config)), clock_(clock) {
+    : options_(options), config_(std::move(config)), clock_(clock), monitor_(config_, clock) {
   const sigset_t set = handled_signals();
   signals_ = Descriptor(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
   ended_ = Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
@@ -100,9 +100,16 @@ Status Agent::open_assets() {
       const uint64_t one = 1;
       [[maybe_unused]] const ssize_t n = ::write(fd, &one, sizeof(one));
     };
-    assets_.push_back(MW_TRY(
-        Asset::create({.config = config_, .asset = asset, .clock = clock_, .fast = options_.fast, .on_end = on_end})));
+    assets_.push_back(MW_TRY(Asset::create({.config = config_,
+                                            .asset = asset,
+                                            .clock = clock_,
+                                            .fast = options_.fast,
+                                            .on_end = on_end,
+                                            .metrics = monitor_.registry()})));
   }
+  monitor_.registry().before_scrape([this] {
+    for (const auto& asset : assets_) asset->update_metrics();
+  });
   return {};
 }
 
@@ -175,6 +182,7 @@ Status Agent::run() {
     if (clock_.monotonic_ns() >= next_tick) {
       for (const auto& asset : assets_) asset->tick();
       retry_judges();
+      monitor_.tick();
       write_status("running");
       next_tick = clock_.monotonic_ns() + int64_t{kTickMs} * 1'000'000;
     }
@@ -260,6 +268,7 @@ void Agent::write_status(std::string_view state) {
 }
 
 Status Agent::stop() {
+  monitor_.close();
   Status result;
   for (const auto& asset : assets_) {
     if (const Status finished = asset->finish(kPatienceMs); !finished) {

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "edge/asset.h"
 #include "edge/config.h"
+#include "edge/monitor/monitor.h"
 
 namespace millwright::edge {
 
@@ -61,6 +62,7 @@ class Agent {
   int64_t started_ns_ = 0;
   bool started_ = false;
   bool status_failed_ = false;
+  Monitor monitor_;
   std::vector<std::unique_ptr<Asset>> assets_;
   // Bundles that could not be loaded for a trouble that may pass, by asset id.
   struct Retry {

@@ -95,7 +95,11 @@ Status check_trigger(const AssetConfig& asset, const SampleSource& source) {
   return {};
 }
 
-Asset::Asset(const Settings& settings) : config_(settings.asset), clock_(settings.clock), on_end_(settings.on_end) {}
+Asset::Asset(const Settings& settings)
+    : config_(settings.asset),
+      clock_(settings.clock),
+      on_end_(settings.on_end),
+      metrics_(settings.metrics, settings.config, settings.asset) {}
 
 Result<std::unique_ptr<Asset>> Asset::create(const Settings& settings) {
   std::unique_ptr<Asset> asset(new Asset(settings));
@@ -179,6 +183,7 @@ void Asset::log_recovery() const {
 
 // The writer's thread sees each record once: where something began or ended, it says so.
 void Asset::heard(const model::StrokeRecord& record) {
+  metrics_.heard(record, clock_.monotonic_ns());
   const json stroke = {{"asset_id", config_.id}, {"stroke_id", record.stroke_id}};
   const auto log = [&](Level level, std::string_view event, json more) {
     more.update(stroke);
@@ -296,12 +301,23 @@ Status Asset::finish(int64_t patience_ms) {
   return writer_->finish(patience_ms);
 }
 
-json Asset::status() const {
+AssetView Asset::view() const {
+  AssetView view{.counters = counters_, .source = source_->counters(), .now_ns = clock_.monotonic_ns()};
   // The order matters: what is released was counted before, so a difference at rest is a loss.
-  const uint64_t triggered = counters_.strokes.get() + ledger_->recovery().strokes;
+  view.strokes = counters_.strokes.get() + ledger_->recovery().strokes;
   const bool at_rest = ledger_->backlog() == 0;
-  const uint64_t written = writer_->written();
-  const uint64_t difference = triggered - std::min(triggered, written);
+  const uint64_t difference = view.strokes - std::min(view.strokes, writer_->written());
+  view.records_pending = at_rest ? 0 : difference;
+  view.strokes_missing = at_rest ? difference : 0;
+  view.journal_failures = writer_->failures();
+  view.journal_files_removed = journal_->files_removed();
+  return view;
+}
+
+void Asset::update_metrics() { metrics_.update(view()); }
+
+json Asset::status() const {
+  const AssetView now = view();
   json verdicts;
   for (size_t i = 0; i < counters_.verdicts.size(); ++i) {
     verdicts[model::name(static_cast<model::Verdict>(i))] = counters_.verdicts[i].get();
@@ -315,10 +331,10 @@ json Asset::status() const {
   json status = {{"asset_id", config_.id},
                  {"state", ended() ? "ended" : "running"},
                  {"model", model_ == Digest{} ? "" : model_.hex()},
-                 {"strokes_triggered", triggered},
-                 {"records_written", written},
-                 {"records_pending", at_rest ? 0 : difference},
-                 {"strokes_missing", at_rest ? difference : 0},
+                 {"strokes_triggered", now.strokes},
+                 {"records_written", writer_->written()},
+                 {"records_pending", now.records_pending},
+                 {"strokes_missing", now.strokes_missing},
                  {"last_stroke_id", ledger_->next_id() - 1},
                  {"verdicts", verdicts},
                  {"reasons", reasons},

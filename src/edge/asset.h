@@ -16,6 +16,7 @@
 #include "edge/journal.h"
 #include "edge/judge.h"
 #include "edge/ledger.h"
+#include "edge/monitor/asset_metrics.h"
 #include "edge/npy_collector.h"
 #include "edge/record_lines.h"
 #include "edge/record_writer.h"
@@ -36,6 +37,7 @@ class Asset {
     const Clock& clock;
     bool fast = false;
     std::function<void()> on_end;  // called on the asset's thread when its source ends
+    metrics::Registry& metrics;    // outlives the asset
   };
   // Opens source, ledger, journal and output; recovers what a kill left behind.
   static Result<std::unique_ptr<Asset>> create(const Settings& settings);
@@ -63,6 +65,8 @@ class Asset {
   [[nodiscard]] bool ended() const { return ended_.load(std::memory_order_acquire); }
   [[nodiscard]] const Digest& model() const { return model_; }
   [[nodiscard]] nlohmann::json status() const;
+  // At a scrape, on the scraping thread.
+  void update_metrics();
 
  private:
   explicit Asset(const Settings& settings);
@@ -70,6 +74,7 @@ class Asset {
   Status open_records(const Config& config);
   void log_recovery() const;
   void log_model();
+  [[nodiscard]] AssetView view() const;
   void heard(const model::StrokeRecord& record);
 
   AssetConfig config_;
@@ -84,6 +89,7 @@ class Asset {
   std::unique_ptr<RecordLines> lines_;
   std::unique_ptr<RecordWriter> writer_;
   LoopCounters counters_;
+  AssetMetrics metrics_;
   std::unique_ptr<StrokeLoop> loop_;
   std::thread thread_;
   std::atomic<bool> ended_{false};

@@ -29,11 +29,17 @@ class AssetTest : public testing::Test {
  protected:
   Result<std::unique_ptr<Asset>> open() {
     config_ = *parse_config(kConfig, "test.toml", folder_.path());
-    return Asset::create({.config = config_, .asset = config_.assets[0], .clock = clock_, .fast = true, .on_end = {}});
+    return Asset::create({.config = config_,
+                          .asset = config_.assets[0],
+                          .clock = clock_,
+                          .fast = true,
+                          .on_end = {},
+                          .metrics = registry_});
   }
 
   TemporaryFolder folder_;
   SystemClock clock_;
+  metrics::Registry registry_;
   Config config_;
 };
 

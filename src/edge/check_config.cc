@@ -7,6 +7,7 @@
 
 #include "edge/agent.h"
 #include "edge/bundle_judge.h"
+#include "net/http/server.h"
 
 namespace millwright::edge {
 namespace {
@@ -74,6 +75,13 @@ void check_asset(const AssetConfig& asset, std::vector<CheckLine>& lines) {
                                name(asset.output.policy.on_start), name(asset.output.policy.on_death))});
 }
 
+CheckLine check_http(const HttpConfig& http) {
+  if (!http.enabled) return {true, "http", "off: no metrics, no operator page"};
+  const auto server = net::http::Server::start({.address = http.address, .port = http.port}, {});
+  return line_of("http", server ? Status() : Status(std::unexpected(server.error())),
+                 fmt::format("{} port {} can be listened on", http.address, http.port));
+}
+
 CheckLine check_lock(const std::filesystem::path& state) {
   std::error_code ignored;
   if (!std::filesystem::exists(state, ignored)) return {true, "state is free", "will be created"};
@@ -95,6 +103,7 @@ std::vector<CheckLine> check_config(const std::filesystem::path& file) {
   lines.push_back(check_folder("state", config->state));
   lines.push_back(check_lock(config->state));
   lines.push_back(check_folder("status", config->status.parent_path()));
+  lines.push_back(check_http(config->http));
   for (const AssetConfig& asset : config->assets) check_asset(asset, lines);
   return lines;
 }

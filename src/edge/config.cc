@@ -185,6 +185,15 @@ AssetConfig read_asset(Section section, const std::filesystem::path& folder) {
   return asset;
 }
 
+void read_http(Section section, HttpConfig& http) {
+  constexpr int64_t kLastPort = 65'535;
+  section.boolean("enabled", http.enabled);
+  section.text("address", http.address);
+  section.integer("port", http.port, {0, kLastPort});
+  section.texts("allowed_hosts", http.allowed_hosts);
+  section.finish();
+}
+
 void read_assets(const toml::table& root, Config& config, Problems& problems, const std::filesystem::path& folder) {
   const toml::node* node = root.get("asset");
   const toml::array* assets = node == nullptr ? nullptr : node->as_array();
@@ -228,6 +237,7 @@ Result<Config> parse_config(std::string_view text, const std::string& name, cons
     agent->path("status", config.status, folder);
     agent->finish();
   }
+  if (auto http = root.section("http")) read_http(*http, config.http);
   read_assets(parsed.table(), config, problems, folder);
   root.expect("asset");
   root.finish();
@@ -260,6 +270,7 @@ std::vector<std::string> restart_settings(const Config& running, const Config& w
       std::tie(wanted.device_id, wanted.factory_id, wanted.line_id, wanted.state, wanted.status)) {
     names.emplace_back("agent");
   }
+  if (running.http != wanted.http) names.emplace_back("http");
   const auto missing = [&](const Config& from, const Config& in, std::string_view what) {
     for (const AssetConfig& asset : from.assets) {
       const bool there =

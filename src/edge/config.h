@@ -92,6 +92,14 @@ struct AssetConfig {
   RecordsConfig records;
 };
 
+struct HttpConfig {
+  bool enabled = true;
+  std::string address = "127.0.0.1";
+  uint16_t port = 8000;
+  std::vector<std::string> allowed_hosts;  // names by which browsers call this box
+  bool operator==(const HttpConfig&) const = default;
+};
+
 struct Config {
   std::filesystem::path file;  // where it was read from
   std::string device_id;
@@ -99,6 +107,7 @@ struct Config {
   std::string line_id;
   std::filesystem::path state;   // folder: ledgers, records, lock
   std::filesystem::path status;  // file; default: state/status.json
+  HttpConfig http;
   std::vector<AssetConfig> assets;
 };
 

@@ -11,6 +11,7 @@
 
 #include "edge/alarm.h"
 #include "edge/histogram.h"
+#include "metrics/metric.h"
 #include "model/verdict.h"
 
 namespace millwright::edge {
@@ -48,6 +49,9 @@ class Notice {
   std::atomic<bool> full_{false};
 };
 
+// The buckets that were agreed for edge_inference_latency_ms.
+inline constexpr std::array<double, 8> kInferenceBoundsMs = {5, 10, 25, 50, 100, 200, 500, 1000};
+
 struct LoopCounters {
   Notice model_failure;
   Counter strokes;  // every one that got an id here: triggers and missed ones
@@ -65,8 +69,9 @@ struct LoopCounters {
   std::atomic<double> last_score{-1.0};  // below 0: none yet
   std::atomic<bool> trend_rising{false};
   Counter strokes_left;
-  LatencyHistogram latency;   // trigger to verdict
-  LatencyHistogram deciding;  // the window's last sample to verdict
+  LatencyHistogram latency;                             // trigger to verdict
+  LatencyHistogram deciding;                            // the window's last sample to verdict
+  metrics::Histogram inference_ms{kInferenceBoundsMs};  // the same, of strokes with a verdict
 };
 
 }  // namespace millwright::edge

@@ -274,6 +274,7 @@ void StrokeLoop::count(const model::StrokeRecord& record, int64_t now_ns) {
     counters.last_score.store(record.score, std::memory_order_relaxed);
     counters.trend_rising.store(record.trend.rising, std::memory_order_relaxed);
     counters.strokes_left.set(record.trend.strokes_left);
+    counters.inference_ms.observe(static_cast<double>(now_ns - arrival_ns_) * 1e-6);
   }
   counters.latency.add(record.latency_ns);
   counters.deciding.add(now_ns - arrival_ns_);

@@ -46,6 +46,11 @@ class Histogram {
     counts_[static_cast<size_t>(at)].fetch_add(1, std::memory_order_relaxed);
     sum_.fetch_add(value, std::memory_order_relaxed);
   }
+  // For what another histogram of the same bounds observes, in this process.
+  void take_over(const Histogram& other) noexcept {
+    for (size_t i = 0; i <= bounds_.size(); ++i) counts_[i].store(other.count(i), std::memory_order_relaxed);
+    sum_.store(other.sum(), std::memory_order_relaxed);
+  }
   [[nodiscard]] std::span<const double> bounds() const { return bounds_; }
   // Not cumulative; `bucket` == bounds().size() is +Inf.
   [[nodiscard]] uint64_t count(size_t bucket) const { return counts_[bucket].load(std::memory_order_relaxed); }

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "edge/monitor/monitor.h"
+
+#include <limits>
+
+#include <nlohmann/json.hpp>
+
+#include "edge/event_log.h"
+
+namespace millwright::edge {
+namespace {
+
+double or_none(const std::optional<double>& value) { return value.value_or(std::numeric_limits<double>::quiet_NaN()); }
+
+}  // namespace
+
+Monitor::Monitor(const Config& config, const Clock& clock)
+    : options_(config.http),
+      clock_(clock),
+      labels_({{"device_id", config.device_id}, {"factory_id", config.factory_id}}) {
+  add_route({"GET", "/metrics", [this](const net::http::Request&) {
+               net::http::Response page{.content_type = std::string(metrics::kContentType)};
+               registry_.render(page.body);
+               return page;
+             }});
+  make_series();
+}
+
+void Monitor::make_series() {
+  registry_.before_scrape([this, scrapes = &registry_.counter({"edge_scrapes_total", "Pages of metrics given out"},
+                                                              labels_)] { scrapes->add(); });
+  registry_.gauge({"edge_metrics_series_refused", "Series beyond the bound of one page; anything but 0 is a defect"},
+                  labels_);
+  read_system();
+}
+
+void Monitor::read_system() {
+  system_ = probe_.read();
+  const auto show = [this](const char* name, const char* help, double value) {
+    registry_.gauge({name, help}, labels_).set(value);
+  };
+  show("edge_cpu_usage_percent", "Processor time of all cores", or_none(system_.cpu_percent));
+  show("edge_memory_usage_percent", "Memory that is not to be had", or_none(system_.memory_percent));
+  show("edge_gpu_usage_percent", "GPU time, where the kernel shows it", or_none(system_.gpu_percent));
+  show("edge_device_temperature_c", "The hottest sensor of the box", or_none(system_.temperature_celsius));
+  show("edge_process_resident_bytes", "Memory of this process", static_cast<double>(system_.process_resident_bytes));
+  show("edge_process_open_descriptors", "Files and sockets of this process",
+       static_cast<double>(system_.process_descriptors));
+  show("edge_process_threads", "Threads of this process", static_cast<double>(system_.process_threads));
+  show("edge_cgroup_throttled_seconds", "Processor time that the control group's quota withheld, since its start",
+       or_none(system_.cgroup_throttled_seconds));
+  registry_.counter({"edge_thermal_throttles_total", "Times a core was slowed down by heat, since boot"}, labels_)
+      .set_total(system_.thermal_throttles.value_or(0));
+  show("edge_metrics_series_refused", "", static_cast<double>(registry_.refused()));
+}
+
+void Monitor::listen() {
+  auto started = net::http::Server::start({.address = options_.address,
+                                           .port = options_.port,
+                                           .events_path = "/events",
+                                           .allowed_hosts = options_.allowed_hosts},
+                                          routes_);
+  if (started) {
+    server_ = std::move(*started);
+    log_event(Level::kInfo, "listening", {{"address", options_.address}, {"port", server_->port()}});
+  } else if (!std::exchange(refusal_logged_, true)) {
+    log_event(Level::kWarning, "not_listening",
+              {{"error", started.error().message}, {"next_try_s", kListenAgainNs / 1'000'000'000}});
+  }
+}
+
+void Monitor::publish(std::string_view name, std::string_view text) {
+  if (server_) server_->publish(name, text);
+}
+
+void Monitor::tick() {
+  const int64_t now = clock_.monotonic_ns();
+  if (now >= next_figures_ns_) {
+    read_system();
+    next_figures_ns_ = now + kSystemFiguresNs;
+  }
+  if (options_.enabled && !server_ && now >= next_listen_ns_) {
+    listen();
+    next_listen_ns_ = now + kListenAgainNs;
+  }
+}
+
+}  // namespace millwright::edge
