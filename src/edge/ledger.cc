@@ -245,7 +245,7 @@ Ledger::Opened Ledger::open_stroke(const TriggerStamp& stamp) {
   const uint64_t id = next_id_.load(std::memory_order_relaxed);
   if (!has_room()) {
     add_run(model::Reason::kOverload, stamp, 1);
-    return {id, false};
+    return {.stroke_id = id, .kept = false};
   }
   Slot& s = slot(head);
   s.opened_id = id;
@@ -255,16 +255,15 @@ Ledger::Opened Ledger::open_stroke(const TriggerStamp& stamp) {
   s.tag.store(tag_of(head, kOpened), std::memory_order_release);
   advance(id, stamp.plc_cycle);
   head_.store(head + 1, std::memory_order_release);
-  return {id, true};
+  return {.stroke_id = id, .kept = true, .place = head};
 }
 
-void Ledger::decide(const model::StrokeRecord& record) {
-  const uint64_t sequence = head_.load(std::memory_order_relaxed) - 1;
-  Slot& s = slot(sequence);
-  MW_CHECK(s.tag.load(std::memory_order_relaxed) == tag_of(sequence, kOpened) && s.opened_id == record.stroke_id,
-           "a verdict belongs to the stroke that was opened last");
-  s.set_record(record, sequence);
-  s.tag.store(tag_of(sequence, kDecided), std::memory_order_release);
+void Ledger::decide(const Opened& opened, const model::StrokeRecord& record) {
+  Slot& s = slot(opened.place);
+  MW_CHECK(s.tag.load(std::memory_order_relaxed) == tag_of(opened.place, kOpened) && s.opened_id == record.stroke_id,
+           "a verdict belongs to a stroke that is open");
+  s.set_record(record, opened.place);
+  s.tag.store(tag_of(opened.place, kDecided), std::memory_order_release);
 }
 
 void Ledger::keep_alarm(const AlarmMemory& memory) {

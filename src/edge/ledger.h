@@ -71,11 +71,13 @@ class Ledger {
 
   struct Opened {
     uint64_t stroke_id = 0;
-    bool kept = false;  // false: no slot is free; the stroke is already counted as NO_VERDICT(overload)
+    bool kept = false;   // false: no slot is free; the stroke is already counted as NO_VERDICT(overload)
+    uint64_t place = 0;  // of its slot, where it is kept
   };
   Opened open_stroke(const TriggerStamp& stamp);
-  // Completes the stroke that was opened last and kept; fills in nothing but what `record` says.
-  void decide(const model::StrokeRecord& record);
+  // Completes a stroke that was opened and kept; fills in nothing but what `record` says. Several may be open at a
+  // time; the writer waits for the oldest.
+  void decide(const Opened& opened, const model::StrokeRecord& record);
   // `count` strokes with cycles stamp.plc_cycle .. that share one reason, at once; where no slot is free they are
   // counted as overload.
   void add_run(model::Reason reason, const TriggerStamp& stamp, uint64_t count);
@@ -86,6 +88,7 @@ class Ledger {
   [[nodiscard]] AlarmMemory alarm() const;
   // The PLC cycle of the newest stroke, over restarts; 0: none.
   [[nodiscard]] uint64_t last_cycle() const { return last_cycle_; }
+  [[nodiscard]] size_t slots() const { return slots_; }
   [[nodiscard]] uint64_t next_id() const { return next_id_.load(std::memory_order_relaxed); }
 
   // --- the writer thread ---

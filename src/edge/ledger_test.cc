@@ -41,7 +41,7 @@ class LedgerTest : public testing::Test {
     record.stroke_id = opened.stroke_id;
     record.plc_cycle = cycle;
     record.verdict = verdict;
-    ledger_->decide(record);
+    ledger_->decide(opened, record);
     return true;
   }
 

@@ -28,6 +28,7 @@ struct OutputPolicy {
 
 struct OutputState {
   uint64_t stroke_id = 0;
+  uint64_t plc_cycle = 0;  // which of its strokes this answers; 0: it does not count
   model::Verdict verdict = model::Verdict::kNoVerdict;
   bool stop = true;
 };

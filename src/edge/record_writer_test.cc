@@ -41,7 +41,7 @@ TEST(RecordWriter, WritesOneRecordPerStrokeWhileItsFiguresAreRead) {
       model::StrokeRecord record;
       record.stroke_id = opened.stroke_id;
       record.plc_cycle = cycle;
-      if (opened.kept) ledger->decide(record);
+      if (opened.kept) ledger->decide(opened, record);
       if (cycle % 100 == 0) ledger->add_run(model::Reason::kMissed, {}, 3);
       writer.wake();
     }

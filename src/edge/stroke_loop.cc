@@ -27,13 +27,15 @@ StrokeLoop::StrokeLoop(const Parts& parts, const StrokeLoopOptions& options)
       no_references_(parts.source.shape().channels),
       expects_judge_(options.expects_judge),
       shape_(parts.source.shape()),
+      max_open_(std::min(kMaxOpenStrokes, parts.ledger.slots() / kMinLedgerSlots)),
       stopped_(options.policy.on_start != FailSafe::kPass) {
   events_.reserve(kMaxEventsPerBlock);
+  open_.reserve(max_open_);
   // A restart confirms no alarm: what stood before stands, and stops what it stopped.
   alarm_.restore(parts_.ledger.alarm());
   if (options_.policy.stop_on_alarm && alarm_.active()) stopped_ = true;
   parts_.counters.alarm_state.store(alarm_.state(), std::memory_order_relaxed);
-  parts_.output.drive({.stroke_id = 0, .verdict = model::Verdict::kNoVerdict, .stop = stopped_});
+  parts_.output.drive({.stroke_id = 0, .plc_cycle = 0, .verdict = model::Verdict::kNoVerdict, .stop = stopped_});
 }
 
 StrokeLoop::~StrokeLoop() {
@@ -55,8 +57,9 @@ void StrokeLoop::run() {
 
 // The next heartbeat, or the deadline of a stroke whose samples have not all come.
 int64_t StrokeLoop::wake_time() const {
-  if (!pending_open_) return next_beat_ns_;
-  return std::min(next_beat_ns_, pending_stamp_.monotonic_ns + options_.deadline_ns + 1);
+  const auto pending = parts_.cutter.pending();
+  if (!pending) return next_beat_ns_;
+  return std::min(next_beat_ns_, waiting_since(*pending) + options_.deadline_ns + 1);
 }
 
 // One block of samples in, every stroke that it completes out.
@@ -74,6 +77,7 @@ void StrokeLoop::take(const Block& block) {
   arrival_ns_ = block.arrival_ns;
   stream_fault_ = block.fault;
   parts_.counters.late_events.set(parts_.cutter.late_events());
+  open_waiting();
   while (const auto cut = parts_.cutter.next()) {
     Stroke stroke = begin(cut->trigger);
     finish(stroke, &*cut, model::Reason::kNone);
@@ -81,19 +85,29 @@ void StrokeLoop::take(const Block& block) {
   }
 }
 
-// A trigger gets its id at once, so that a kill before its verdict leaves a trace; and when its samples do not come in
-// time, it is given up.
+// A trigger gets its id at once, before any window is judged, so that a kill before its verdict leaves a trace.
+void StrokeLoop::open_waiting() {
+  for (size_t i = 0; i < max_open_ && open_.size() < max_open_; ++i) {
+    const auto trigger = parts_.cutter.waiting(i);
+    if (!trigger) return;
+    if (find_open(*trigger) == open_.end()) open_.push_back(open(*trigger));
+  }
+}
+
+std::vector<StrokeLoop::Open>::const_iterator StrokeLoop::find_open(const signal::TriggerEvent& trigger) const {
+  return std::ranges::find_if(open_, [&](const Open& open) {
+    return open.trigger.sample == trigger.sample && open.trigger.cycle == trigger.cycle;
+  });
+}
+
+// A stroke whose samples do not come in time is given up.
 void StrokeLoop::watch_pending() {
+  open_waiting();
   while (const auto pending = parts_.cutter.pending()) {
+    if (!late(waiting_since(*pending))) return;
     Stroke stroke = begin(*pending);
-    if (!late(stroke)) {
-      pending_open_ = true;
-      pending_sample_ = pending->sample;
-      pending_ = stroke.opened;
-      pending_stamp_ = stroke.stamp;
-      return;
-    }
     parts_.cutter.drop_pending();
+    open_waiting();
     finish(stroke, nullptr, model::Reason::kDeadline);
   }
 }
@@ -114,20 +128,34 @@ int64_t StrokeLoop::trigger_time(uint64_t sample) const {
   return arrival_ns_ - static_cast<int64_t>(frames / shape_.rate_hz * kNanosPerSecond);
 }
 
+int64_t StrokeLoop::waiting_since(const signal::TriggerEvent& trigger) const {
+  const auto open = find_open(trigger);
+  return open == open_.end() ? trigger_time(trigger.sample) : open->stamp.monotonic_ns;
+}
+
+StrokeLoop::Open StrokeLoop::open(const signal::TriggerEvent& trigger) {
+  const int64_t at = trigger_time(trigger.sample);
+  Open open;
+  open.trigger = trigger;
+  open.stamp.plc_cycle = trigger.cycle.value_or(0);
+  open.stamp.monotonic_ns = at;
+  open.stamp.wall_ns = parts_.clock.wall_ns() - (parts_.clock.monotonic_ns() - at);
+  account_cycle(open.stamp);
+  open.opened = parts_.ledger.open_stroke(open.stamp);
+  parts_.counters.strokes.add();
+  return open;
+}
+
 StrokeLoop::Stroke StrokeLoop::begin(const signal::TriggerEvent& trigger) {
   Stroke stroke;
-  if (pending_open_ && pending_sample_ == trigger.sample) {
-    pending_open_ = false;
-    stroke.stamp = pending_stamp_;
-    stroke.opened = pending_;
+  if (const auto found = find_open(trigger); found != open_.end()) {
+    stroke.stamp = found->stamp;
+    stroke.opened = found->opened;
+    open_.erase(found);
   } else {
-    const int64_t at = trigger_time(trigger.sample);
-    stroke.stamp.plc_cycle = trigger.cycle.value_or(0);
-    stroke.stamp.monotonic_ns = at;
-    stroke.stamp.wall_ns = parts_.clock.wall_ns() - (parts_.clock.monotonic_ns() - at);
-    account_cycle(stroke.stamp);
-    stroke.opened = parts_.ledger.open_stroke(stroke.stamp);
-    parts_.counters.strokes.add();
+    const Open now = open(trigger);
+    stroke.stamp = now.stamp;
+    stroke.opened = now.opened;
   }
   stroke.record.stroke_id = stroke.opened.stroke_id;
   stroke.record.plc_cycle = stroke.stamp.plc_cycle;
@@ -170,8 +198,8 @@ void StrokeLoop::account_cycle(const TriggerStamp& stamp) {
   parts_.counters.reasons[static_cast<size_t>(model::Reason::kMissed)].add(missed);
 }
 
-bool StrokeLoop::late(const Stroke& stroke) const {
-  return parts_.clock.monotonic_ns() - stroke.stamp.monotonic_ns > options_.deadline_ns;
+bool StrokeLoop::late(int64_t triggered_ns) const {
+  return parts_.clock.monotonic_ns() - triggered_ns > options_.deadline_ns;
 }
 
 // From the window to the record. Where `cut` is null the samples never came, and `reason` says why.
@@ -184,7 +212,7 @@ void StrokeLoop::finish(Stroke& stroke, const signal::WindowCutter::Cut* cut, mo
   }
   if (record.reason != model::Reason::kNone) record.verdict = model::Verdict::kNoVerdict;
   conclude(stroke);
-  if (stroke.opened.kept) parts_.ledger.decide(record);
+  if (stroke.opened.kept) parts_.ledger.decide(stroke.opened, record);
   parts_.writer.wake();
 }
 
@@ -211,7 +239,7 @@ model::Reason StrokeLoop::examine(Stroke& stroke, const signal::WindowCutter::Cu
     if (parts_.collector != nullptr) parts_.collector->collect(cut.window);
     return model::Reason::kNoModel;
   }
-  if (late(stroke)) return model::Reason::kDeadline;
+  if (late(stroke.stamp.monotonic_ns)) return model::Reason::kDeadline;
   return judge(stroke, cut.window);
 }
 
@@ -233,7 +261,7 @@ model::Reason StrokeLoop::judge(Stroke& stroke, const signal::Window& window) {
   record.severity = facts.threshold.severity(judgement.raw);
   record.top = model::top_features(judgement.contributions);
   // Late numbers are kept for whoever looks for the cause, but they are no verdict.
-  if (late(stroke)) return model::Reason::kDeadline;
+  if (late(stroke.stamp.monotonic_ns)) return model::Reason::kDeadline;
   record.verdict = record.is_alert ? model::Verdict::kNoGo : model::Verdict::kGo;
   return model::Reason::kNone;
 }
@@ -246,7 +274,8 @@ void StrokeLoop::conclude(Stroke& stroke) {
   const auto drive = [&] {
     record.alarm_active = alarm_.active();
     stopped_ = decide_stop(options_.policy, record.verdict, record.alarm_active, stopped_before);
-    parts_.output.drive({.stroke_id = record.stroke_id, .verdict = record.verdict, .stop = stopped_});
+    parts_.output.drive(
+        {.stroke_id = record.stroke_id, .plc_cycle = record.plc_cycle, .verdict = record.verdict, .stop = stopped_});
   };
   const Alarm alarm_before = alarm_;
   if (record.verdict != model::Verdict::kNoVerdict) {

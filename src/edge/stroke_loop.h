@@ -28,6 +28,9 @@ inline constexpr uint64_t kMaxMissedCycles = 10'000;
 // disk full of records. After a start nobody knows how long nobody looked; then kMaxMissedCycles alone is the bound.
 inline constexpr double kMaxStrokesPerSecond = 1'000.0;
 inline constexpr uint64_t kMissedAllowance = 16;  // jitter of arrival
+// Strokes whose windows overlap, and that are on the ledger from their triggers on: as many as this, and as a quarter
+// of the ledger's slots. One more gets its id when one of them is decided.
+inline constexpr size_t kMaxOpenStrokes = 64;
 inline constexpr int64_t kHeartbeatNs = 100'000'000;
 
 // Sees every window that was not judged for want of a model. Called on the stroke thread.
@@ -79,11 +82,20 @@ class StrokeLoop {
 
  private:
   struct Stroke;
+  // A trigger that has its id while its window waits for samples or for its turn.
+  struct Open {
+    signal::TriggerEvent trigger;
+    TriggerStamp stamp;
+    Ledger::Opened opened;
+  };
 
   void take(const Block& block);
   void take_offered();
   void watch_pending();
   void close_pending(model::Reason reason);
+  void open_waiting();
+  [[nodiscard]] Open open(const signal::TriggerEvent& trigger);
+  [[nodiscard]] std::vector<Open>::const_iterator find_open(const signal::TriggerEvent& trigger) const;
   void account_cycle(const TriggerStamp& stamp);
   [[nodiscard]] uint64_t most_missed(int64_t now_ns) const;
   Stroke begin(const signal::TriggerEvent& trigger);
@@ -95,7 +107,8 @@ class StrokeLoop {
   void beat(int64_t now_ns);
   [[nodiscard]] int64_t wake_time() const;
   [[nodiscard]] int64_t trigger_time(uint64_t sample) const;
-  [[nodiscard]] bool late(const Stroke& stroke) const;
+  [[nodiscard]] int64_t waiting_since(const signal::TriggerEvent& trigger) const;
+  [[nodiscard]] bool late(int64_t triggered_ns) const;
 
   Parts parts_;
   StrokeLoopOptions options_;
@@ -115,11 +128,9 @@ class StrokeLoop {
   int64_t arrival_ns_ = 0;           // of the last frame
   std::optional<int64_t> cycle_ns_;  // monotonic instant of the last stroke with a cycle, in this life
   signal::SensorFault stream_fault_ = signal::SensorFault::kNone;
-  bool pending_open_ = false;  // the oldest pending trigger has its id
-  uint64_t pending_sample_ = 0;
-  Ledger::Opened pending_;
-  TriggerStamp pending_stamp_;
-  bool stopped_ = true;  // the output's stop bit
+  size_t max_open_;
+  std::vector<Open> open_;  // at most max_open_
+  bool stopped_ = true;     // the output's stop bit
   int64_t next_beat_ns_ = 0;
   uint64_t beats_ = 0;
 };

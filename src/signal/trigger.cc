@@ -74,7 +74,7 @@ struct WindowCutter::State {
     return std::ranges::find_if(queue, [this](const TriggerEvent& event) { return !complete(event); });
   }
   void add(const TriggerEvent& event);
-  void skip_holes();
+  [[nodiscard]] uint64_t behind_holes(uint64_t begin) const;
 
   size_t channels;
   size_t length;
@@ -99,12 +99,13 @@ void WindowCutter::State::add(const TriggerEvent& event) {
   queue.insert(place, event);  // within the reserved room
 }
 
-// A fixed window without a single sample is none: a hole may be days long.
-void WindowCutter::State::skip_holes() {
-  while (const auto end = history.hole_around(static_cast<int64_t>(next_fixed), length)) {
+// The first begin of a fixed window from `begin` on. One without a single sample is none: a hole may be days long.
+uint64_t WindowCutter::State::behind_holes(uint64_t begin) const {
+  while (const auto end = history.hole_around(static_cast<int64_t>(begin), length)) {
     const uint64_t first = static_cast<uint64_t>(*end) + 1 - length;  // the first begin whose window leaves the hole
-    next_fixed += (first - next_fixed + hop - 1) / hop * hop;
+    begin += (first - begin + hop - 1) / hop * hop;
   }
+  return begin;
 }
 
 WindowCutter::WindowCutter(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -157,7 +158,7 @@ std::optional<WindowCutter::Cut> WindowCutter::next() {
   State& s = *state_;
   Cut cut;
   if (s.hop > 0) {
-    s.skip_holes();
+    s.next_fixed = s.behind_holes(s.next_fixed);
     cut.trigger.sample = s.next_fixed;
     if (!s.complete(cut.trigger)) return std::nullopt;
     s.next_fixed += s.hop;
@@ -169,6 +170,15 @@ std::optional<WindowCutter::Cut> WindowCutter::next() {
   cut.torn = !s.history.read(s.begin_of(cut.trigger), s.length, s.window);
   cut.window = {.samples = s.window, .channels = s.channels, .length = s.length, .rate_hz = s.rate_hz};
   return cut;
+}
+
+std::optional<TriggerEvent> WindowCutter::waiting(size_t index) const {
+  const State& s = *state_;
+  if (s.hop == 0) return index < s.queue.size() ? std::optional(s.queue[index]) : std::nullopt;
+  uint64_t begin = s.behind_holes(s.next_fixed);
+  for (; index > 0 && begin < s.history.seen(); --index) begin = s.behind_holes(begin + s.hop);
+  if (begin >= s.history.seen()) return std::nullopt;
+  return TriggerEvent{.sample = begin, .cycle = std::nullopt};
 }
 
 std::optional<TriggerEvent> WindowCutter::pending() const {

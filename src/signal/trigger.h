@@ -77,6 +77,10 @@ class WindowCutter {
   // The next whole window, oldest first; nullopt when more samples are needed.
   std::optional<Cut> next();
 
+  // The trigger `index` places after the oldest one that was found and has not come out, whether or not its samples
+  // have all arrived: so that its trace can be kept from the trigger on.
+  [[nodiscard]] std::optional<TriggerEvent> waiting(size_t index) const;
+
   // The oldest trigger whose post-trigger samples have not all arrived yet (so that its deadline can be watched). A
   // fixed trigger pends once its window has begun and all whole ones have been taken out.
   [[nodiscard]] std::optional<TriggerEvent> pending() const;

@@ -111,6 +111,32 @@ TEST(ExternalTrigger, ADroppedTriggerNeverComesOut) {
   EXPECT_FALSE(made.pending());
 }
 
+TEST(ExternalTrigger, WhatHasNotComeOutWaitsOldestFirst) {
+  WindowCutter made = cutter(ExternalTrigger{.pre_samples = 0}, 1, 100);
+  made.push(block(0, 120, 1), 120, std::vector<TriggerEvent>{{10, 1}, {60, 2}, {200, 3}});
+  ASSERT_TRUE(made.waiting(2));
+  EXPECT_EQ(made.waiting(0)->cycle, 1U);  // whole, and not taken yet
+  EXPECT_EQ(made.waiting(1)->cycle, 2U);
+  EXPECT_EQ(made.waiting(2)->cycle, 3U);
+  EXPECT_FALSE(made.waiting(3));
+  ASSERT_TRUE(made.next());
+  EXPECT_EQ(made.waiting(0)->cycle, 2U);
+}
+
+TEST(FixedTrigger, WindowsThatHaveBegunWaitExceptInAHole) {
+  WindowCutter made = cutter(FixedTrigger{.hop = 10}, 1, 20);
+  made.push(block(0, 25, 1), 25);
+  made.push_gap(40);
+  made.push(block(65, 10, 1), 10);
+  std::vector<uint64_t> waiting;
+  for (size_t i = 0; const auto trigger = made.waiting(i); ++i) waiting.push_back(trigger->sample);
+  EXPECT_EQ(waiting, (std::vector<uint64_t>{0, 10, 20, 50, 60, 70}));
+  std::vector<Found> found;
+  take_all(made, found);
+  EXPECT_EQ(found.size(), 4U);
+  EXPECT_EQ(made.waiting(0)->sample, 60U);
+}
+
 TEST(ExternalTrigger, BeforeTheStreamBeganSamplesAreMissing) {
   WindowCutter made = cutter(ExternalTrigger{.pre_samples = 4}, 1, 8);
   made.push(block(0, 20, 1), 20, std::vector<TriggerEvent>{{1, 1}});
