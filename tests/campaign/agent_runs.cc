@@ -86,12 +86,26 @@ bool wait_until_running(const std::filesystem::path& status, ChildProcess& agent
   return false;
 }
 
+// Strokes before the first one that was watched are nobody's, so that one must be on record before the killing begins.
+bool first_is_recorded(const std::filesystem::path& records, ChildProcess& agent) {
+  constexpr int kTries = 4000;
+  std::error_code ignored;
+  for (int i = 0; i < kTries && !agent.poll(); ++i) {
+    for (const auto& file : std::filesystem::directory_iterator(records, ignored)) {
+      if (file.file_size(ignored) > 0) return true;
+    }
+    pause_ms(5);
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<AgentFigures> run_agents(const AgentPlan& plan) {
   std::filesystem::create_directories(plan.folder);
   const uint16_t port = MW_TRY(free_port());
   write_config(plan, port);
+  const auto records = plan.folder / "state" / "press" / "records";
   const auto status = plan.folder / "state" / "status.json";
   Converter converter(port);
   Random random(plan.seed);
@@ -103,6 +117,13 @@ Result<AgentFigures> run_agents(const AgentPlan& plan) {
     if (!wait_until_running(status, agent)) {
       return fail(ErrorCode::kUnavailable, "{} does not run; see {}", plan.agent.string(),
                   (plan.folder / "agent.log").string());
+    }
+    if (converter.cycles() == 0) {
+      converter.stroke();
+      if (!first_is_recorded(records, agent)) {
+        return fail(ErrorCode::kUnavailable, "{}: no record of the first stroke; see {}", plan.agent.string(),
+                    (plan.folder / "agent.log").string());
+      }
     }
     const uint64_t strokes = 1 + random.below(2 * kStrokesPerLife);
     for (uint64_t i = 0; i < strokes; ++i) {
@@ -123,7 +144,7 @@ Result<AgentFigures> run_agents(const AgentPlan& plan) {
     for (uint64_t i = random.below(5); i > 0 && !last; --i) converter.stroke();
   }
   figures.strokes = converter.cycles();
-  figures.findings = MW_TRY(check_journal({.folder = plan.folder / "state" / "press" / "records",
+  figures.findings = MW_TRY(check_journal({.folder = records,
                                            .cycles = converter.cycles(),
                                            .deadline_ns = 100'000'000,
                                            .seed = plan.seed,

@@ -12,16 +12,52 @@ namespace {
 
 using model::Verdict;
 
-void check_verdict(const model::StrokeRecord& record, const JournalQuestion& question, JournalFindings& findings) {
-  if (record.verdict == Verdict::kNoVerdict) return;
-  const Fault fault = question.judged ? fault_of(question.seed, record.plc_cycle) : Fault::kFlat;
-  const bool late =
-      record.latency_ns > question.deadline_ns || fault == Fault::kSlowModel || fault == Fault::kLateWindow;
+bool is_scripted_late(Fault fault) { return fault == Fault::kSlowModel || fault == Fault::kLateWindow; }
+
+// GO or NO_GO on record: the PLC must have heard it last, and in time.
+void check_decided(const model::StrokeRecord& record, const JournalQuestion& question, Fault fault,
+                   JournalFindings& findings) {
+  const bool late_by_itself = record.latency_ns > question.deadline_ns;
+  bool late = late_by_itself;
+  if (question.plc != nullptr) {
+    const Cycle& cycle = question.plc->cycles[record.plc_cycle];
+    if (!cycle.last.says(record.verdict)) ++findings.contradictions;
+    late = late || cycle.late(cycle.last);
+  }
   const Fault honest = record.verdict == Verdict::kGo ? Fault::kNone : Fault::kAnomaly;
+  findings.late_by_itself += late_by_itself ? 1 : 0;
   if (late) {
     ++findings.late_go;
   } else if (fault != honest) {
     ++findings.false_verdicts;
+  }
+}
+
+// NO_VERDICT on record. A process may be stopped between its last look at the clock and its output, or killed between
+// output and record; a PLC passes over what comes after its deadline. But what was late before it was judged must never
+// stand at the output, and what stood there must be taken back by a loop that lives on.
+void check_undecided(const model::StrokeRecord& record, const JournalQuestion& question, Fault fault,
+                     JournalFindings& findings) {
+  if (question.plc == nullptr) return;
+  const Cycle& cycle = question.plc->cycles[record.plc_cycle];
+  if (!cycle.first.decided()) return;
+  const bool killed = record.reason == model::Reason::kRestart;
+  const bool taken_back = record.reason == model::Reason::kDeadline && cycle.last.says(Verdict::kNoVerdict);
+  if (is_scripted_late(fault)) {
+    ++findings.late_go;
+  } else if (!killed && !taken_back) {
+    ++findings.contradictions;
+  } else {
+    ++(cycle.late(cycle.first) ? findings.heard_late : findings.heard_in_vain);
+  }
+}
+
+void check_verdict(const model::StrokeRecord& record, const JournalQuestion& question, JournalFindings& findings) {
+  const Fault fault = question.judged ? fault_of(question.seed, record.plc_cycle) : Fault::kFlat;
+  if (record.verdict == Verdict::kNoVerdict) {
+    check_undecided(record, question, fault, findings);
+  } else {
+    check_decided(record, question, fault, findings);
   }
 }
 
@@ -43,12 +79,12 @@ Result<JournalFindings> check_journal(const JournalQuestion& question) {
       last_id = record.stroke_id;
       ++findings.verdicts[std::string(model::name(record.verdict))];
       ++findings.reasons[std::string(model::name(record.reason))];
-      check_verdict(record, question, findings);
       if (record.plc_cycle == 0 || record.plc_cycle > question.cycles) {
         ++findings.disorder;
-      } else if (seen[record.plc_cycle] < 2) {
-        ++seen[record.plc_cycle];
+        continue;
       }
+      check_verdict(record, question, findings);
+      if (seen[record.plc_cycle] < 2) ++seen[record.plc_cycle];
     }
   }
   for (uint64_t cycle = 1; cycle <= question.cycles; ++cycle) {

@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   millwright::campaign::CampaignOptions options;
   options.agent = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "millwright-agent";
   app.add_option("--name", name, "stroke-contract")->required()->check(CLI::IsMember({"stroke-contract"}));
-  app.add_option("--trials", options.trials, "how many strokes")->required()->check(CLI::Range(1'000UL, 100'000'000UL));
+  app.add_option("--trials", options.trials, "how many strokes")->required()->check(CLI::Range(1'000UL, 10'000'000UL));
   app.add_option("--seed", options.seed, "of everything random");
   app.add_option("--agent", options.agent, "the program to kill");
   CLI11_PARSE(app, argc, argv);

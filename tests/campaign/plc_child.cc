@@ -22,7 +22,7 @@
 namespace millwright::campaign {
 namespace {
 
-constexpr double kRateHz = 1000.0;
+constexpr double kRateHz = 1e6;  // the whole window comes with its trigger
 constexpr size_t kSlots = 512;
 constexpr uint64_t kInTwoEvery = 16;  // strokes whose window comes in two pieces, as most do on a real line
 constexpr uint64_t kWire = 512;       // strokes that the converter buffers; older ones are lost
@@ -31,24 +31,45 @@ constexpr int64_t kTooLongMs = 200;
 
 volatile std::sig_atomic_t asked_to_stop = 0;
 
-// The system's clock, which can also be made to jump.
+// The PLC's time, which can be made to pass, and a wall clock that can be made to jump. The stroke thread's.
 class JumpingClock final : public Clock {
  public:
-  [[nodiscard]] int64_t monotonic_ns() const override { return system_.monotonic_ns() + monotonic_; }
-  [[nodiscard]] int64_t wall_ns() const override { return system_.wall_ns() + monotonic_ + wall_; }
-  void pass_ms(int64_t ms) { monotonic_ += ms * kNanosPerMilli; }
+  explicit JumpingClock(Plc& plc) : plc_(plc) {}
+  [[nodiscard]] int64_t monotonic_ns() const override { return of_plc(plc_.now_ns()); }
+  [[nodiscard]] int64_t wall_ns() const override { return system_.wall_ns() + plc_.passed_ns + wall_; }
+  // This clock at an instant of the PLC's.
+  [[nodiscard]] int64_t of_plc(int64_t plc_ns) const { return plc_ns - unseen_; }
+  void pass_ms(int64_t ms) { plc_.passed_ns += ms * kNanosPerMilli; }
+  // It passes for the PLC, and this clock does not see it.
+  void pass_unseen_ms(int64_t ms) {
+    unseen_ += ms * kNanosPerMilli;
+    pass_ms(ms);
+  }
   void jump_wall_ms(int64_t ms) { wall_ += ms * kNanosPerMilli; }
 
  private:
+  Plc& plc_;
   SystemClock system_;
-  int64_t monotonic_ = 0;
+  int64_t unseen_ = 0;
   int64_t wall_ = 0;
+};
+
+// What the loop tells the press, as the PLC hears it.
+class PlcOutput final : public edge::Output {
+ public:
+  explicit PlcOutput(Plc& plc) : plc_(plc) {}
+  void drive(const edge::OutputState& state) noexcept override { plc_.answer(state.plc_cycle, state.verdict); }
+  void heartbeat(uint64_t) noexcept override {}
+
+ private:
+  Plc& plc_;
 };
 
 // One window per stroke of the PLC, faulty where the script says so.
 class PlcSource final : public edge::SampleSource {
  public:
-  PlcSource(Plc& plc, uint64_t seed, JumpingClock& clock) : plc_(plc), seed_(seed), clock_(clock) {}
+  PlcSource(Plc& plc, const ChildPlan& plan, JumpingClock& clock)
+      : plc_(plc), seed_(plan.seed), arrives_when_read_(plan.broken == Broken::kArrivalWhenRead), clock_(clock) {}
 
   [[nodiscard]] edge::SourceShape shape() const override { return {.channels = 1, .rate_hz = kRateHz}; }
   edge::Block next(size_t, int64_t until_ns) override {
@@ -89,10 +110,12 @@ class PlcSource final : public edge::SampleSource {
     const bool in_two = fault_ == Fault::kTorn || fault_ == Fault::kLateWindow || cycle % kInTwoEvery == 0;
     const size_t frames = in_two ? edge::kFakeLength / 2 : edge::kFakeLength;
     rest_ = edge::kFakeLength - frames;
+    // As from a socket, whose kernel stamps a packet when it comes and not when it is read.
+    const int64_t arrival_ns = clock_.of_plc(plc_.cycles[cycle].issued_ns);
     return {.kind = edge::Block::Kind::kSamples,
             .planar = std::span<const float>(window_).first(frames),
             .frames = frames,
-            .arrival_ns = clock_.monotonic_ns(),
+            .arrival_ns = arrives_when_read_ ? clock_.monotonic_ns() : arrival_ns,
             .events = std::span(&event_, 1)};
   }
 
@@ -112,6 +135,7 @@ class PlcSource final : public edge::SampleSource {
 
   Plc& plc_;
   uint64_t seed_;
+  bool arrives_when_read_;
   JumpingClock& clock_;
   edge::SourceCounters counters_;
   std::array<float, edge::kFakeLength> window_{};
@@ -162,12 +186,12 @@ int run_plc_child(Plc& plc, const ChildPlan& plan) {
   auto cutter = signal::WindowCutter::create(signal::ExternalTrigger{}, 1, edge::kFakeLength, kRateHz);
   if (!cutter) return complain(cutter.error());
 
-  JumpingClock clock;
-  PlcSource source(plc, plan.seed, clock);
+  JumpingClock clock(plc);
+  PlcSource source(plc, plan, clock);
   edge::RecordLines lines{model::RecordContext{}};
   BadDisk disk(*journal, plan.seed + plan.life, plan.broken);
   edge::RecordWriter writer(*ledger, disk, lines, journal->tail().stroke_id);
-  edge::NoOutput output;
+  PlcOutput output(plc);
   edge::LoopCounters counters;
   edge::StrokeLoop loop({source, *cutter, clock, *ledger, writer, output, counters},
                         {.deadline_ns = kDeadlineNs,
@@ -178,7 +202,7 @@ int run_plc_child(Plc& plc, const ChildPlan& plan) {
                          .trend = {}});
   const bool blind = plan.broken == Broken::kBlindToTime;
   loop.offer(std::make_unique<edge::FakeJudge>(1, edge::kFakeLength, [&clock, blind](float ms) {
-    if (!blind) clock.pass_ms(static_cast<int64_t>(ms));
+    blind ? clock.pass_unseen_ms(static_cast<int64_t>(ms)) : clock.pass_ms(static_cast<int64_t>(ms));
   }));
   writer.start();
   plc.life.store(plan.life);

@@ -3,27 +3,20 @@
 // shared memory, as a PLC would: it goes on counting while this one is dead.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <filesystem>
 
+#include "campaign/plc.h"
+
 namespace millwright::campaign {
-
-inline constexpr int64_t kDeadlineNs = 50'000'000;
-
-// In memory shared by both.
-struct Plc {
-  std::atomic<uint64_t> issued{0};  // strokes made so far; the PLC's counter
-  std::atomic<uint64_t> taken{0};   // the last one whose samples were handed to a loop
-  std::atomic<uint64_t> life{0};    // which loop runs; the first is 1
-};
 
 // How the child is broken on purpose, to prove that the campaign would notice.
 enum class Broken : uint8_t {
   kNot,
-  kForgets,      // throws away at every start what it knew of the strokes before
-  kBlindToTime,  // its clock does not see how long the model took
-  kWritesTwice,  // reports a failure after the lines were written
+  kForgets,          // throws away at every start what it knew of the strokes before
+  kBlindToTime,      // its clock does not see how long the model took
+  kWritesTwice,      // reports a failure after the lines were written
+  kArrivalWhenRead,  // its samples arrived when they were read, however long they had waited
 };
 
 struct ChildPlan {
