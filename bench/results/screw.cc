@@ -86,12 +86,7 @@ Status screw(const Options& options) {
   const lab::WindowSet train = windows_of(curves.train, end_angle, "train");
   const lab::WindowSet good = windows_of(curves.test_good, end_angle, "test releasable");
   const lab::WindowSet bad = windows_of(curves.test_bad, end_angle, "test non-releasable");
-  const signal::FeatureSpec spec{.name = "curve-statistics",
-                                 .channels = 1,
-                                 .length = kPoints,
-                                 .rate_hz = 0.0,
-                                 .channel_names = {},
-                                 .groups = {signal::CurveStatistics{}}};
+  const signal::FeatureSpec spec = MW_TRY(signal::FeatureSpec::named("curve-statistics", 1, kPoints, 0.0));
   fmt::print(
       "screw_unfastening: {} releasable curves to learn from, {} + {} to judge; {} points over {:.0f} degrees\n\n",
       train.size(), good.size(), bad.size(), kPoints, end_angle);

@@ -40,6 +40,7 @@ TEST(FeatureSpec, NamedSpecsSuitEveryShapeTheyAccept) {
     }
   }
   EXPECT_TRUE(FeatureSpec::named("curve", 1, 8, 0.0));
+  EXPECT_EQ(FeatureSpec::named("curve-statistics", 2, 8, 0.0)->feature_count(), 40U);
   EXPECT_TRUE(FeatureSpec::named("statistics", 2, 8, 0.0));
 }
 
@@ -58,7 +59,7 @@ TEST(FeatureSpec, RefusesWhatDoesNotSuitAndSaysWhy) {
 }
 
 TEST(FeatureSpec, JsonRoundTripIsExact) {
-  for (const char* name : {"reference-64", "vibration", "curve", "statistics"}) {
+  for (const char* name : {"reference-64", "vibration", "curve", "curve-statistics", "statistics"}) {
     FeatureSpec spec = *FeatureSpec::named(name, 2, 2000, 10'000.0);
     spec.channel_names = {"die", "ram \"left\" \xC3\xA4"};
     const auto read = FeatureSpec::parse_json(spec.to_json());

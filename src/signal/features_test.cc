@@ -150,7 +150,7 @@ double batch_difference(FeatureExtractor& made, std::span<const float> samples, 
 }
 
 TEST(Features, OfABatchAreThoseOfEachWindow) {
-  for (const char* name : {"reference-64", "vibration", "curve", "statistics"}) {
+  for (const char* name : {"reference-64", "vibration", "curve", "curve-statistics", "statistics"}) {
     FeatureExtractor made = extractor(name, 1, 2000, 10'000.0);
     for (size_t count : {1, 2, 15, 16, 17, 64}) {
       EXPECT_LT(batch_difference(made, noise(count * 2000, 4 + count), count), 1e-5) << name << ", noise, " << count;
@@ -188,7 +188,7 @@ TEST(Features, OfAWindowDoNotDependOnItsNeighboursInABatch) {
 }
 
 TEST(Features, AreMadeWithoutAllocating) {
-  for (const char* name : {"reference-64", "vibration", "curve", "statistics"}) {
+  for (const char* name : {"reference-64", "vibration", "curve", "curve-statistics", "statistics"}) {
     FeatureExtractor made = extractor(name, 2, 2000, 10'000.0);
     const auto samples = noise(4000, 5);
     std::vector<float> out(made.feature_count());
@@ -202,7 +202,7 @@ TEST(Features, AreMadeWithoutAllocating) {
 }
 
 TEST(Features, AreFiniteWhateverTheWindow) {
-  for (const char* name : {"reference-64", "vibration", "curve", "statistics"}) {
+  for (const char* name : {"reference-64", "vibration", "curve", "curve-statistics", "statistics"}) {
     FeatureExtractor made = extractor(name, 1, 2000, 10'000.0);
     for (float level : {0.0F, 1.0F, -0.1F, 1e-38F, 1e-20F, 1e10F, 1e30F, 3e38F}) {
       std::vector<float> samples(2000, level);

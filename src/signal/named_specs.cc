@@ -95,11 +95,14 @@ Result<FeatureSpec> FeatureSpec::named(std::string_view name, size_t channels, s
     MW_CHECK_OK(add_vibration(spec));
   } else if (name == "curve") {
     spec.groups = {CurveFeatures{.points = std::min(length, kCurvePoints)}, CurveStatistics{}};
+  } else if (name == "curve-statistics") {
+    spec.groups = {CurveStatistics{}};
   } else if (name == "statistics") {
     spec.groups = {TimeFeatures{}};
   } else {
     return fail(ErrorCode::kInvalidInput,
-                "no features are named '{}'; there are reference-64, vibration, curve and statistics", name);
+                "no features are named '{}'; there are reference-64, vibration, curve, curve-statistics and statistics",
+                name);
   }
   if (Status status = spec.validate(); !status) {
     return with_context(std::move(status).error(), fmt::format("features {}", name));

@@ -100,9 +100,9 @@ Command train_command(CLI::App& program) {
   app->add_option("--detector", options->train.detector, "how normal is described")
       ->check(CLI::IsMember({"mahalanobis", "pca", "isolation-forest", "nearest-neighbour", "auto"}))
       ->capture_default_str();
-  app->add_option(
-      "--features", options->train.features,
-      "reference-64, vibration, curve, statistics or the path of a spec's JSON (default: by the windows' shape)");
+  app->add_option("--features", options->train.features,
+                  "reference-64, vibration, curve, curve-statistics, statistics or the path of a spec's JSON (default: "
+                  "by the windows' shape)");
   app->add_option("--window", options->window, "samples per window, for long recordings");
   app->add_option("--hop", options->hop, "samples from window to window (default: the window)");
   app->add_option("--resample", options->resample, "stretch every window to this many points: the axis is not time");
