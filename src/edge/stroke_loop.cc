@@ -214,6 +214,7 @@ void StrokeLoop::finish(Stroke& stroke, const signal::WindowCutter::Cut* cut, mo
   conclude(stroke);
   if (stroke.opened.kept) parts_.ledger.decide(stroke.opened, record);
   parts_.writer.wake();
+  if (cut != nullptr && !cut->torn && parts_.watcher != nullptr) parts_.watcher->decided(record, cut->window);
 }
 
 // Everything that forbids a verdict, in the order in which it is known.

@@ -40,6 +40,14 @@ class WindowCollector {
   virtual void collect(const signal::Window& window) noexcept = 0;
 };
 
+// Sees every stroke that had its window, after its record was decided. Called on the stroke thread: must copy what it
+// wants, and neither wait, allocate nor lock.
+class WindowWatcher {
+ public:
+  virtual ~WindowWatcher() = default;
+  virtual void decided(const model::StrokeRecord& record, const signal::Window& window) noexcept = 0;
+};
+
 struct StrokeLoopOptions {
   int64_t deadline_ns = 0;     // from the trigger to the output
   bool expects_judge = false;  // a bundle is configured: without a judge the reason is "starting", not "no model"
@@ -61,6 +69,7 @@ class StrokeLoop {
     Output& output;
     LoopCounters& counters;
     WindowCollector* collector = nullptr;
+    WindowWatcher* watcher = nullptr;
   };
   StrokeLoop(const Parts& parts, const StrokeLoopOptions& options);
   ~StrokeLoop();
