@@ -140,8 +140,7 @@ std::string to_json_line(const StrokeRecord& record, const RecordContext& contex
   return line;
 }
 
-Result<StrokeRecord> parse_json_line(std::string_view line) {
-  const json value = MW_TRY_IN("stroke record", parse_json(line));
+Result<StrokeRecord> record_from_json(const json& value) {
   if (!value.is_object()) return fail(ErrorCode::kInvalidInput, "stroke record: must be a JSON object");
   for (const char* flag : {"is_alert", "alarm_active", "output_stop"}) {
     if (value.contains(flag) && !value[flag].is_boolean()) {
@@ -149,6 +148,10 @@ Result<StrokeRecord> parse_json_line(std::string_view line) {
     }
   }
   return MW_TRY_IN("stroke record", from_json(value));
+}
+
+Result<StrokeRecord> parse_json_line(std::string_view line) {
+  return record_from_json(MW_TRY_IN("stroke record", parse_json(line)));
 }
 
 }  // namespace millwright::model

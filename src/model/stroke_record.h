@@ -11,6 +11,8 @@
 #include <type_traits>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "base/digest.h"
 #include "base/error.h"
 #include "model/scoring.h"
@@ -69,5 +71,8 @@ std::string to_json_line(const StrokeRecord& record, const RecordContext& contex
 // Reads the members that identify and decide (stroke_id, plc_cycle, verdict, reason, severity, score, latency, model).
 // For reconciliation, reports and tests.
 Result<StrokeRecord> parse_json_line(std::string_view line);
+
+// The same from a value that was parsed already (by parse_json, which refuses keys that stand twice).
+Result<StrokeRecord> record_from_json(const nlohmann::json& value);
 
 }  // namespace millwright::model
