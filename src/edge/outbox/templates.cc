@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "edge/outbox/templates.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "edge/outbox/crc32c.h"
+#include "edge/outbox/delta.h"
+
+namespace millwright::edge::outbox {
+namespace {
+
+// A record's line is told by a ninth of its bytes where the template is of its kind (M1, simulated presses).
+constexpr size_t kGoodShare = 7;
+constexpr size_t kWorthwhileShare = 2;
+constexpr size_t kMinPayload = 64;
+constexpr uint32_t kLearnEvery = 16;  // messages of an asset, so that texts without a pattern do not wear the disk
+
+uint64_t place_at(size_t copy, size_t place) { return kTemplatesAt + (copy * kTemplates + place) * kTemplateBytes; }
+
+}  // namespace
+
+void Templates::load(BlockFile& file, uint32_t seed) {
+  std::vector<std::byte> bytes(kTemplateBytes);
+  since_learned_.fill(kLearnEvery);
+  for (size_t i = 0; i < kTemplates; ++i) {
+    places_[i] = {};
+    for (size_t copy = 0; copy < 2 && !places_[i].model; ++copy) {
+      if (!file.read(place_at(copy, i), bytes)) continue;
+      if (auto model = decode_template(bytes, seed)) places_[i].model = std::move(*model);
+    }
+  }
+}
+
+Templates::Encoded Templates::encode(uint16_t asset, std::string_view payload, const Tails& safe_tails,
+                                     std::string& out) {
+  if (payload.size() < kMinPayload) return {};
+  ++turn_;
+  std::array<size_t, kTemplates> order{};
+  size_t candidates = 0;
+  for (size_t i = 0; i < kTemplates; ++i) {
+    if (places_[i].model && places_[i].model->asset == asset) order[candidates++] = i;
+  }
+  std::sort(order.begin(), order.begin() + candidates,
+            [this](size_t a, size_t b) { return places_[a].turn > places_[b].turn; });
+  size_t best = kTemplates;
+  const size_t begin = out.size();
+  for (size_t i = 0; i < candidates; ++i) {
+    const Template& model = *places_[order[i]].model;
+    attempt_.clear();
+    attempt_.append(reinterpret_cast<const char*>(&model.crc), sizeof(model.crc));
+    encode_delta(model.text, payload, attempt_);
+    if (best == kTemplates || attempt_.size() < out.size() - begin) {
+      best = order[i];
+      out.replace(begin, std::string::npos, attempt_);
+    }
+    if (attempt_.size() * kGoodShare <= payload.size()) break;
+  }
+  Encoded result;
+  ++since_learned_[asset];
+  const bool good = best != kTemplates && (out.size() - begin) * kGoodShare <= payload.size();
+  if (!good && since_learned_[asset] > kLearnEvery && payload.size() <= kMaxTemplateText) {
+    result.learn = free_place(safe_tails);
+  }
+  if (best != kTemplates && (out.size() - begin) * kWorthwhileShare <= payload.size()) {
+    result.model = static_cast<uint16_t>(best + 1);
+    places_[best].turn = turn_;
+  } else {
+    out.resize(begin);
+  }
+  return result;
+}
+
+std::optional<size_t> Templates::free_place(const Tails& safe_tails) const {
+  std::optional<size_t> free;
+  for (size_t i = 0; i < kTemplates; ++i) {
+    const Place& place = places_[i];
+    if (!place.model) return i;
+    bool needed = place.turn >= batch_turn_;
+    for (size_t stream = 0; stream < kStreams; ++stream) needed |= place.last_use[stream] > safe_tails[stream];
+    if (!needed && (!free || place.turn < places_[*free].turn)) free = i;
+  }
+  return free;
+}
+
+Status Templates::learn(BlockFile& file, uint32_t seed, size_t place, uint16_t asset, std::string_view payload) {
+  Template model{.asset = asset, .crc = 0, .text = std::string(payload)};
+  model.crc = crc32c(std::as_bytes(std::span(model.text)));
+  const std::string bytes = outbox::encode(model, seed);
+  places_[place] = {.model = model, .last_use = {}, .turn = turn_};
+  since_learned_[asset] = 0;
+  for (size_t copy = 0; copy < 2; ++copy) {
+    MW_CHECK_OK(file.write(place_at(copy, place), std::as_bytes(std::span(bytes))));
+  }
+  return {};
+}
+
+Result<std::string> Templates::decode(uint16_t model, std::string_view stored) const {
+  if (model == 0) return std::string(stored);
+  const auto broken = [] { return fail(ErrorCode::kCorrupt, "the template of a message is not there any more"); };
+  const auto& known = places_[model - 1].model;
+  uint32_t crc = 0;
+  if (!known || stored.size() < sizeof(crc)) return broken();
+  std::memcpy(&crc, stored.data(), sizeof(crc));
+  if (crc != known->crc) return broken();
+  return decode_delta(known->text, stored.substr(sizeof(crc)), kMaxPayloadBytes);
+}
+
+void Templates::used(uint16_t model, Stream stream, uint64_t position) {
+  if (model == 0) return;
+  uint64_t& last = places_[model - 1].last_use[static_cast<size_t>(stream)];
+  last = std::max(last, position);
+}
+
+}  // namespace millwright::edge::outbox
