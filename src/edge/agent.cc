@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "edge/bundle_judge.h"
 #include "edge/event_log.h"
+#include "edge/operator/page.h"
 
 namespace millwright::edge {
 namespace {
@@ -29,6 +30,7 @@ constexpr int64_t kPatienceMs = 10'000;
 constexpr int64_t kFirstRetryNs = 2'000'000'000;
 constexpr int64_t kLongestRetryNs = 300'000'000'000;
 constexpr double kNanosPerSecond = 1e9;
+constexpr int64_t kLongestShelfMinutes = 8 * 60;  // a shift: whoever shelved it is gone after it
 
 sigset_t handled_signals() {
   sigset_t set;
@@ -78,7 +80,7 @@ Agent::Agent(const AgentOptions& options, Config config, const Clock& clock)
   MW_CHECK(signals_.valid() && ended_.valid(), "descriptors for signals and events are always to be had");
 }
 
-Agent::~Agent() = default;
+Agent::~Agent() { monitor_.close(); }
 
 Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options, const Clock& clock) {
   std::unique_ptr<Agent> agent(new Agent(options, MW_TRY(load_config(options.config)), clock));
@@ -100,17 +102,69 @@ Status Agent::open_assets() {
       const uint64_t one = 1;
       [[maybe_unused]] const ssize_t n = ::write(fd, &one, sizeof(one));
     };
-    assets_.push_back(MW_TRY(Asset::create({.config = config_,
-                                            .asset = asset,
-                                            .clock = clock_,
-                                            .fast = options_.fast,
-                                            .on_end = on_end,
-                                            .metrics = monitor_.registry()})));
+    assets_.push_back(MW_TRY(Asset::create(
+        {.config = config_,
+         .asset = asset,
+         .clock = clock_,
+         .fast = options_.fast,
+         .on_end = on_end,
+         .metrics = monitor_.registry(),
+         .show = [this](std::string_view id, std::string_view text) { monitor_.publish("asset", text, id); }})));
   }
   monitor_.registry().before_scrape([this] {
     for (const auto& asset : assets_) asset->update_metrics();
   });
+  add_pages();
   return {};
+}
+
+void Agent::add_pages() {
+  const auto file = [this](const char* path, const char* type, std::string_view text) {
+    monitor_.add_route({"GET", path, [type, text](const net::http::Request&) {
+                          return net::http::Response{.content_type = type, .body = std::string(text)};
+                        }});
+  };
+  file("/", "text/html; charset=utf-8", kPageHtml);
+  file("/page.css", "text/css; charset=utf-8", kPageCss);
+  file("/page.js", "text/javascript; charset=utf-8", kPageJs);
+  for (const char* path : {"/api/acknowledge", "/api/shelve", "/api/label"}) {
+    monitor_.add_route({"POST", path, [this](const net::http::Request& request) -> net::http::Response {
+                          try {
+                            return act(request);
+                          } catch (const json::exception&) {
+                            return {.status = 400, .body = "a member has the wrong type\n"};
+                          }
+                        }});
+  }
+}
+
+// What an operator does at the page, on the server's thread. Each act is an event in the log.
+net::http::Response Agent::act(const net::http::Request& request) {
+  const json wanted = json::parse(request.body, nullptr, false);
+  const std::string id = wanted.is_object() ? wanted.value("asset_id", std::string()) : std::string();
+  const auto found = std::ranges::find(assets_, id, [](const auto& asset) { return asset->id(); });
+  if (found == assets_.end()) return {.status = 404, .body = "no such asset\n"};
+  Asset& asset = **found;
+  if (request.path == "/api/acknowledge") {
+    asset.acknowledge();
+    log_event(Level::kInfo, "alarm_acknowledged", {{"asset_id", id}, {"by", "page"}});
+    return {.body = "acknowledged\n"};
+  }
+  if (request.path == "/api/shelve") {
+    const int64_t minutes = wanted.value("minutes", int64_t{0});
+    if (minutes < 1 || minutes > kLongestShelfMinutes) {
+      return {.status = 400, .body = fmt::format("minutes: 1 to {}\n", kLongestShelfMinutes)};
+    }
+    asset.shelve_ns(minutes * 60 * 1'000'000'000);
+    log_event(Level::kWarning, "alarm_shelved", {{"asset_id", id}, {"minutes", minutes}, {"by", "page"}});
+    return {.body = fmt::format("shelved for {} minutes\n", minutes)};
+  }
+  const std::string label = wanted.value("label", std::string());
+  if (const Status kept = asset.label(wanted.value("stroke_id", uint64_t{0}), label); !kept) {
+    return {.status = kept.error().code == ErrorCode::kInvalidInput ? 400U : 500U, .body = kept.error().message + "\n"};
+  }
+  log_event(Level::kInfo, "call_labelled", {{"asset_id", id}, {"label", label}});
+  return {.body = "kept, thank you\n"};
 }
 
 Status Agent::load_judge(Asset& asset, const AssetConfig& config) {

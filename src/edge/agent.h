@@ -51,6 +51,8 @@ class Agent {
   bool handle_signal();
   [[nodiscard]] bool all_ended() const;
   void write_status(std::string_view state);
+  void add_pages();
+  net::http::Response act(const net::http::Request& request);
   Status stop();
 
   AgentOptions options_;

@@ -18,6 +18,8 @@ namespace {
 using nlohmann::json;
 
 constexpr int64_t kNanosPerMilli = 1'000'000;
+constexpr int64_t kShowEveryNs = 200 * kNanosPerMilli;
+constexpr int64_t kShowAtLeastNs = 5'000 * kNanosPerMilli;  // so that a page knows a silent box from a dead one
 
 template <typename... Lambdas>
 struct Overloaded : Lambdas... {
@@ -99,7 +101,11 @@ Asset::Asset(const Settings& settings)
     : config_(settings.asset),
       clock_(settings.clock),
       on_end_(settings.on_end),
-      metrics_(settings.metrics, settings.config, settings.asset) {}
+      metrics_(settings.metrics, settings.config, settings.asset),
+      windows_(settings.asset.window.channels, settings.asset.window.length),
+      operator_view_(settings.asset),
+      labels_(settings.config.state / settings.asset.id / "labels.jsonl", settings.asset.id, settings.clock),
+      show_(settings.show) {}
 
 Result<std::unique_ptr<Asset>> Asset::create(const Settings& settings) {
   std::unique_ptr<Asset> asset(new Asset(settings));
@@ -136,7 +142,8 @@ Status Asset::open(const Settings& settings) {
                                                          .writer = *writer_,
                                                          .output = *output_,
                                                          .counters = counters_,
-                                                         .collector = collector_.get()},
+                                                         .collector = collector_.get(),
+                                                         .watcher = &windows_},
                                        options);
   return {};
 }
@@ -183,7 +190,9 @@ void Asset::log_recovery() const {
 
 // The writer's thread sees each record once: where something began or ended, it says so.
 void Asset::heard(const model::StrokeRecord& record) {
-  metrics_.heard(record, clock_.monotonic_ns());
+  const int64_t now = clock_.monotonic_ns();
+  metrics_.heard(record, now);
+  show(record, now);
   const json stroke = {{"asset_id", config_.id}, {"stroke_id", record.stroke_id}};
   const auto log = [&](Level level, std::string_view event, json more) {
     more.update(stroke);
@@ -250,6 +259,8 @@ Status Asset::offer(std::unique_ptr<Judge> judge) {
 void Asset::give_up_judge() { loop_->give_up_judge(); }
 
 void Asset::tick() {
+  if (clock_.monotonic_ns() - shown_ns_.load(std::memory_order_relaxed) >= kShowAtLeastNs)
+    publish(clock_.monotonic_ns());
   loop_->retired().reset();
   const auto changed = [](uint64_t now, uint64_t& logged) { return std::exchange(logged, now) != now; };
   if (changed(writer_->failures(), logged_failures_)) {
@@ -312,6 +323,22 @@ AssetView Asset::view() const {
   view.journal_failures = writer_->failures();
   view.journal_files_removed = journal_->files_removed();
   return view;
+}
+
+// The writer's thread. Of strokes faster than a person can see, the page gets some.
+void Asset::show(const model::StrokeRecord& record, int64_t now_ns) {
+  shown_line_.clear();
+  lines_->append(shown_line_, record);
+  operator_view_.stroke(record, shown_line_);
+  if (now_ns - shown_ns_.load(std::memory_order_relaxed) < kShowEveryNs) return;
+  windows_.drain(
+      [this](const model::StrokeRecord&, std::span<const float> samples) { operator_view_.window(samples); });
+  publish(now_ns);
+}
+
+void Asset::publish(int64_t now_ns) {
+  shown_ns_.store(now_ns, std::memory_order_relaxed);
+  if (show_) show_(config_.id, operator_view_.json(counters_, view().records_pending));
 }
 
 void Asset::update_metrics() { metrics_.update(view()); }

@@ -18,9 +18,12 @@
 #include "edge/ledger.h"
 #include "edge/monitor/asset_metrics.h"
 #include "edge/npy_collector.h"
+#include "edge/operator/label_log.h"
+#include "edge/operator/operator_view.h"
 #include "edge/record_lines.h"
 #include "edge/record_writer.h"
 #include "edge/stroke_loop.h"
+#include "edge/windows/window_ring.h"
 
 namespace millwright::edge {
 
@@ -38,6 +41,8 @@ class Asset {
     bool fast = false;
     std::function<void()> on_end;  // called on the asset's thread when its source ends
     metrics::Registry& metrics;    // outlives the asset
+    // One line of JSON for the operator's page, on any thread.
+    std::function<void(std::string_view asset_id, std::string_view json)> show;
   };
   // Opens source, ledger, journal and output; recovers what a kill left behind.
   static Result<std::unique_ptr<Asset>> create(const Settings& settings);
@@ -53,7 +58,10 @@ class Asset {
   void set_bundle(const std::filesystem::path& bundle) { config_.bundle = bundle; }
   // There will be no judge after all: the reason in the records says so.
   void give_up_judge();
+  // What an operator does; any thread.
   void acknowledge() { loop_->acknowledge(); }
+  void shelve_ns(int64_t duration_ns) { loop_->shelve_ns(duration_ns); }
+  Status label(uint64_t stroke_id, std::string_view label) { return labels_.add(stroke_id, label); }
   // Frees what the loop has put down, writes what was collected, logs what changed.
   void tick();
   // Stops the source, waits for the loop, writes every record. The last word on how it went.
@@ -75,6 +83,8 @@ class Asset {
   void log_recovery() const;
   void log_model();
   [[nodiscard]] AssetView view() const;
+  void show(const model::StrokeRecord& record, int64_t now_ns);
+  void publish(int64_t now_ns);
   void heard(const model::StrokeRecord& record);
 
   AssetConfig config_;
@@ -90,6 +100,10 @@ class Asset {
   std::unique_ptr<RecordWriter> writer_;
   LoopCounters counters_;
   AssetMetrics metrics_;
+  WindowRing windows_;
+  OperatorView operator_view_;
+  LabelLog labels_;
+  const std::function<void(std::string_view, std::string_view)> show_;
   std::unique_ptr<StrokeLoop> loop_;
   std::thread thread_;
   std::atomic<bool> ended_{false};
@@ -100,6 +114,8 @@ class Asset {
   bool alarm_is_silent_ = false;
   bool trend_rising_ = false;
   signal::SensorFault sensor_fault_ = signal::SensorFault::kNone;
+  std::string shown_line_;
+  std::atomic<int64_t> shown_ns_{0};  // when the operator's page was told last
   // The control thread only.
   uint64_t logged_failures_ = 0;
   uint64_t logged_resyncs_ = 0;

@@ -34,7 +34,8 @@ class AssetTest : public testing::Test {
                           .clock = clock_,
                           .fast = true,
                           .on_end = {},
-                          .metrics = registry_});
+                          .metrics = registry_,
+                          .show = {}});
   }
 
   TemporaryFolder folder_;

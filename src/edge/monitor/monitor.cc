@@ -61,16 +61,32 @@ void Monitor::listen() {
                                            .allowed_hosts = options_.allowed_hosts},
                                           routes_);
   if (started) {
+    log_event(Level::kInfo, "listening", {{"address", options_.address}, {"port", (*started)->port()}});
+    const std::lock_guard lock(mutex_);
     server_ = std::move(*started);
-    log_event(Level::kInfo, "listening", {{"address", options_.address}, {"port", server_->port()}});
   } else if (!std::exchange(refusal_logged_, true)) {
     log_event(Level::kWarning, "not_listening",
               {{"error", started.error().message}, {"next_try_s", kListenAgainNs / 1'000'000'000}});
   }
 }
 
-void Monitor::publish(std::string_view name, std::string_view text) {
-  if (server_) server_->publish(name, text);
+void Monitor::publish(std::string_view name, std::string_view text, std::string_view key) {
+  const std::lock_guard lock(mutex_);
+  if (server_) server_->publish(name, text, key);
+}
+
+uint16_t Monitor::port() const {
+  const std::lock_guard lock(mutex_);
+  return server_ ? server_->port() : 0;
+}
+
+// The server's thread may stand in a handler that waits for nothing of ours: it ends outside of the lock.
+void Monitor::close() {
+  std::unique_ptr<net::http::Server> last;
+  {
+    const std::lock_guard lock(mutex_);
+    last.swap(server_);
+  }
 }
 
 void Monitor::tick() {
@@ -79,7 +95,7 @@ void Monitor::tick() {
     read_system();
     next_figures_ns_ = now + kSystemFiguresNs;
   }
-  if (options_.enabled && !server_ && now >= next_listen_ns_) {
+  if (options_.enabled && port() == 0 && now >= next_listen_ns_) {
     listen();
     next_listen_ns_ = now + kListenAgainNs;
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ namespace millwright::edge {
 inline constexpr int64_t kSystemFiguresNs = 15'000'000'000;
 inline constexpr int64_t kListenAgainNs = 10'000'000'000;
 
-// The control thread owns it; the registry may be used by any.
+// The control thread owns it; the registry and publish() may be used by any.
 class Monitor {
  public:
   Monitor(const Config& config, const Clock& clock);
@@ -26,16 +27,16 @@ class Monitor {
   [[nodiscard]] metrics::Registry& registry() { return registry_; }
   // Before the first tick().
   void add_route(net::http::Route route) { routes_.push_back(std::move(route)); }
-  // To every page that listens; nothing where none does.
-  void publish(std::string_view name, std::string_view text);
+  // To every page that listens; nothing where none does. Never waits for a page.
+  void publish(std::string_view name, std::string_view text, std::string_view key);
   // Reads the system's figures every 15 s, and listens as soon as it can.
   void tick();
   // The figures of the last reading.
   [[nodiscard]] const SystemFigures& system() const { return system_; }
   // 0 while it does not listen.
-  [[nodiscard]] uint16_t port() const { return server_ ? server_->port() : 0; }
+  [[nodiscard]] uint16_t port() const;
   // No request is answered any more; what handlers refer to may go.
-  void close() { server_.reset(); }
+  void close();
 
  private:
   void make_series();
@@ -49,7 +50,8 @@ class Monitor {
   SystemProbe probe_;
   SystemFigures system_;
   std::vector<net::http::Route> routes_;
-  std::unique_ptr<net::http::Server> server_;
+  mutable std::mutex mutex_;
+  std::unique_ptr<net::http::Server> server_;  // guarded by mutex_
   int64_t next_figures_ns_ = 0;
   int64_t next_listen_ns_ = 0;
   bool refusal_logged_ = false;

@@ -63,7 +63,7 @@ struct Server::Core {
   // The server's thread only.
   size_t connections = 0;
   std::set<std::shared_ptr<Reader>> readers;
-  std::map<std::string, Event> latest;
+  std::map<std::string, Event> latest;  // by name and key
   // Any thread.
   std::atomic<uint64_t> requests{0};
   std::atomic<uint64_t> refused{0};
@@ -78,7 +78,7 @@ struct Server::Core {
   asio::awaitable<void> stream_events(beast::tcp_stream& stream);
   Message answer(const wire::request<wire::string_body>& request);
   Response respond(const wire::request<wire::string_body>& request);
-  void spread(const std::string& name, const Event& event);
+  void spread(const std::string& slot, const Event& event);
 };
 
 Status Server::Core::listen() {
@@ -216,7 +216,7 @@ asio::awaitable<void> Server::Core::stream_events(beast::tcp_stream& stream) {
       "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
   const auto reader = std::make_shared<Reader>(stream.get_executor());
   reader->queue.push_back(std::make_shared<const std::string>(kHead));
-  for (const auto& [name, event] : latest) reader->queue.push_back(event);
+  for (const auto& [slot, event] : latest) reader->queue.push_back(event);
   readers.insert(reader);
   listening.store(readers.size(), std::memory_order_relaxed);
   bool good = true;
@@ -238,8 +238,8 @@ asio::awaitable<void> Server::Core::stream_events(beast::tcp_stream& stream) {
   listening.store(readers.size(), std::memory_order_relaxed);
 }
 
-void Server::Core::spread(const std::string& name, const Event& event) {
-  latest[name] = event;
+void Server::Core::spread(const std::string& slot, const Event& event) {
+  latest[slot] = event;
   for (const auto& reader : readers) {
     if (reader->queue.size() >= kMaxQueuedEvents) {
       if (!std::exchange(reader->cut_off, true)) slow.fetch_add(1, std::memory_order_relaxed);
@@ -275,12 +275,12 @@ uint16_t Server::port() const {
   return core_->acceptor.local_endpoint(error).port();
 }
 
-void Server::publish(std::string_view name, std::string_view text) {
+void Server::publish(std::string_view name, std::string_view text, std::string_view key) {
   MW_CHECK(text.find('\n') == std::string_view::npos, "an event is one line");
   auto event =
       std::make_shared<const std::string>("event: " + std::string(name) + "\ndata: " + std::string(text) + "\n\n");
-  asio::post(core_->context,
-             [core = core_.get(), name = std::string(name), event = std::move(event)] { core->spread(name, event); });
+  asio::post(core_->context, [core = core_.get(), slot = std::string(name) + '\n' + std::string(key),
+                              event = std::move(event)] { core->spread(slot, event); });
 }
 
 ServerCounters Server::counters() const {

@@ -73,8 +73,8 @@ class Server {
 
   [[nodiscard]] uint16_t port() const;
   // To every reader of events_path, as `event: name` and `data: text` (one line). Any thread; never waits. What was
-  // published last under a name is what a new reader gets first.
-  void publish(std::string_view name, std::string_view text);
+  // published last under a name and key is what a new reader gets first.
+  void publish(std::string_view name, std::string_view text, std::string_view key = {});
   [[nodiscard]] ServerCounters counters() const;
 
  private:

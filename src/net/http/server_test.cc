@@ -127,6 +127,10 @@ TEST_F(ServerTest, GivesEventsToAllReadersAndTheLatestToANewOne) {
   server_->publish("verdict", "{\"second\":2}");
   EXPECT_THAT(reader.read_until("{\"second\":2}\n\n"), HasSubstr("event: verdict\ndata: {\"second\":2}\n\n"));
   EXPECT_EQ(server_->counters().event_readers, 1U);
+  server_->publish("verdict", "{\"other\":1}", "other key");
+  Client late(server_->port());
+  late.send(get("/events"));
+  EXPECT_THAT(late.read_until("{\"other\":1}\n\n"), HasSubstr("{\"second\":2}")) << "the latest of each key";
 }
 
 TEST_F(ServerTest, RefusesConnectionsBeyondItsBoundAndTakesOthersAfterwards) {

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operator's page: what the box says of each machine, as it happens. Names and numbers come from outside and are set
+// as text, never as markup.
+'use strict';
+
+const STALE_MS = 15_000; // the box speaks at least every five seconds
+const byId = (id) => document.getElementById(id);
+const machines = new Map(); // asset id -> what was last said of it
+let chosen = '';
+let lastHeard = Date.now();
+
+const KIND = { GO: 'go', NO_GO: 'stop' };
+const kindOf = (m) => (m.record?.alarm_active ? 'stop' : KIND[m.record?.verdict] ?? 'none');
+const WORD = { GO: 'GO', NO_GO: 'NO GO', NO_VERDICT: 'NO VERDICT' };
+
+function setText(id, text, bad = false) {
+  byId(id).textContent = text;
+  byId(id).classList.toggle('bad', bad);
+}
+
+function duration(seconds) {
+  if (seconds >= 2 * 86_400) return `${Math.floor(seconds / 86_400)} days`;
+  if (seconds >= 2 * 3_600) return `${Math.floor(seconds / 3_600)} hours`;
+  return `${Math.round(seconds / 60)} min`;
+}
+
+const words = (name) => name.replaceAll('_', ' ');
+
+function reason(r) {
+  if (r.verdict === 'NO_VERDICT') return r.sensor_fault ? `sensor: ${words(r.sensor_fault)}` : words(r.reason);
+  if (r.verdict === 'NO_GO') return r.top_sensors.map((t) => t.feature).slice(0, 2).join(', ') || r.severity;
+  return r.alarm_active ? 'but the alarm stands' : 'as in normal running';
+}
+
+function showRecord(r) {
+  byId('word').textContent = WORD[r.verdict] ?? '-';
+  byId('why').textContent = reason(r);
+  setText('stroke', `${r.stroke_id}${r.plc_cycle ? ` (PLC ${r.plc_cycle})` : ''}`);
+  setText('score', r.anomaly_score === null ? '-' : `${r.anomaly_score.toFixed(2)}  ${r.severity}`, r.is_alert);
+  setText('sensor', r.sensor_fault ? `${words(r.sensor_fault)} - ${words(r.ne107)}` : 'good', Boolean(r.sensor_fault));
+  setText('wear', r.trend ? `rising, ${r.strokes_left} strokes left` : 'steady', Boolean(r.trend));
+  byId('model').textContent = /^0*$/.test(r.model) ? 'no model' : `model ${r.model.slice(0, 12)} on ${r.provider}`;
+}
+
+function show() {
+  const m = machines.get(chosen);
+  if (!m) return;
+  byId('verdict').className = kindOf(m);
+  if (m.record) showRecord(m.record);
+  setText('alarm', words(m.alarm_state), !['normal', 'shelved'].includes(m.alarm_state));
+  setText('buffer', m.buffer ? `${m.buffer.waiting} waiting, room for ${duration(m.buffer.headroom_s)}` : `${m.records_pending} to write`, m.records_pending > 100);
+  byId('acknowledge').disabled = !m.can_acknowledge;
+  byId('acknowledge').classList.toggle('calls', m.can_acknowledge);
+  for (const button of document.querySelectorAll('[data-label]')) button.disabled = !m.last_alert_id;
+  byId('labelled').textContent = m.last_alert_id ? `Stroke ${m.last_alert_id} was a call that is:` : 'No call to judge yet.';
+  drawScores(m);
+  drawLine('waveform', m.waveform, m.window_ms ? `0 to ${m.window_ms} ms` : '');
+  drawLine('spectrum', m.spectrum, m.nyquist_hz ? `0 to ${m.nyquist_hz} Hz, dB` : '');
+}
+
+function showMachines() {
+  const nav = byId('assets');
+  nav.replaceChildren(...[...machines.values()].map((m) => {
+    const button = document.createElement('button');
+    button.textContent = m.asset_id;
+    button.className = kindOf(m);
+    button.setAttribute('aria-current', String(m.asset_id === chosen));
+    button.onclick = () => { chosen = m.asset_id; showMachines(); show(); };
+    return button;
+  }));
+}
+
+function prepare(id) {
+  const canvas = byId(id);
+  const scale = window.devicePixelRatio || 1;
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  canvas.width = width * scale;
+  canvas.height = height * scale;
+  const context = canvas.getContext('2d');
+  context.scale(scale, scale);
+  context.font = '13px system-ui';
+  return [context, width, height];
+}
+
+// Scores as dots by verdict; the threshold lies at 0.5.
+function drawScores(m) {
+  const [c, width, height] = prepare('scores');
+  const y = (score) => height - 4 - score * (height - 8);
+  c.strokeStyle = '#d6322b';
+  c.setLineDash([6, 6]);
+  c.beginPath(); c.moveTo(0, y(0.5)); c.lineTo(width, y(0.5)); c.stroke();
+  c.setLineDash([]);
+  c.fillStyle = '#9aa7b3';
+  c.fillText('threshold', 4, y(0.5) - 5);
+  const step = width / Math.max(m.scores.length, 60);
+  m.scores.forEach((s, i) => {
+    const at = width - (m.scores.length - i - 0.5) * step;
+    c.fillStyle = s === null ? '#b7791f' : s >= 0.5 ? '#ff6b63' : '#5aa9e6';
+    if (s === null) c.fillRect(at - 1, height - 8, 3, 8);
+    else { c.beginPath(); c.arc(at, y(s), Math.min(4, step / 2 + 1), 0, 7); c.fill(); }
+  });
+}
+
+function drawLine(id, values, axis) {
+  const [c, width, height] = prepare(id);
+  if (!values || values.length < 2) return;
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  const span = high - low || 1;
+  c.strokeStyle = '#5aa9e6';
+  c.lineWidth = 1.2;
+  c.beginPath();
+  values.forEach((v, i) => {
+    const [x, y] = [(i / (values.length - 1)) * width, height - 16 - ((v - low) / span) * (height - 20)];
+    if (i === 0) c.moveTo(x, y); else c.lineTo(x, y);
+  });
+  c.stroke();
+  c.fillStyle = '#9aa7b3';
+  c.fillText(axis, 4, height - 2);
+}
+
+async function tell(path, body) {
+  byId('answer').textContent = '...';
+  try {
+    const answer = await fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+    byId('answer').textContent = (await answer.text()).trim();
+  } catch {
+    byId('answer').textContent = 'the box does not answer';
+  }
+}
+
+byId('acknowledge').onclick = () => tell('/api/acknowledge', { asset_id: chosen });
+byId('shelve').onclick = () => tell('/api/shelve', { asset_id: chosen, minutes: 30 });
+for (const button of document.querySelectorAll('[data-label]')) {
+  button.onclick = () => tell('/api/label', { asset_id: chosen, stroke_id: machines.get(chosen).last_alert_id, label: button.dataset.label });
+}
+
+const events = new EventSource('/events');
+events.addEventListener('asset', (event) => {
+  const m = JSON.parse(event.data);
+  const isNew = !machines.has(m.asset_id);
+  machines.set(m.asset_id, m);
+  lastHeard = Date.now();
+  if (!chosen) chosen = m.asset_id;
+  if (isNew || m.asset_id !== chosen) showMachines();
+  if (m.asset_id === chosen) { showMachines(); show(); }
+});
+// A page that stands still must not look like a machine that runs well.
+setInterval(() => {
+  const lost = events.readyState !== EventSource.OPEN || Date.now() - lastHeard > STALE_MS;
+  byId('link').textContent = lost ? 'NO CONNECTION TO THE BOX' : 'live';
+  byId('link').classList.toggle('lost', lost);
+  if (lost) { byId('verdict').className = 'none'; byId('word').textContent = '?'; byId('why').textContent = 'this page is not up to date'; }
+}, 1_000);
+window.addEventListener('resize', show);
