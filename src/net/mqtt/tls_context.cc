@@ -67,7 +67,6 @@ std::string from_alert(int alert, bool have_certificate, int64_t own_not_after_s
     case SSL3_AD_BAD_CERTIFICATE:
     case SSL3_AD_UNSUPPORTED_CERTIFICATE:
     case SSL3_AD_CERTIFICATE_UNKNOWN: return "the broker refuses this box's certificate";
-    case TLS1_AD_PROTOCOL_VERSION: return "the broker offers no TLS version that this box allows";
     default: return fmt::format("the broker ended the TLS handshake: {}", SSL_alert_desc_string_long(alert));
   }
 }
@@ -181,11 +180,12 @@ std::string TlsContext::failure() const {
       return fmt::format("the broker's certificate ({}) is refused: {}", peer_facts_,
                          X509_verify_cert_error_string(verify_error_));
   }
-  if (alert_received_ != 0) return from_alert(alert_received_, own_not_after_s_ != 0, own_not_after_s_);
-  if (alert_sent_ == TLS1_AD_PROTOCOL_VERSION) {
-    return fmt::format("the broker offers only TLS versions older than {}; update it{}",
-                       options_.allow_tls12 ? "1.2" : "1.3", options_.allow_tls12 ? "" : ", or allow TLS 1.2");
+  // Which side says it depends on the versions.
+  if (alert_received_ == TLS1_AD_PROTOCOL_VERSION || alert_sent_ == TLS1_AD_PROTOCOL_VERSION) {
+    return options_.allow_tls12 ? "the broker offers only TLS versions older than 1.2; update it"
+                                : "the broker offers only TLS versions older than 1.3; update it, or allow TLS 1.2";
   }
+  if (alert_received_ != 0) return from_alert(alert_received_, own_not_after_s_ != 0, own_not_after_s_);
   if (alert_sent_ != 0) return fmt::format("TLS handshake failed: {}", SSL_alert_desc_string_long(alert_sent_));
   return {};
 }
