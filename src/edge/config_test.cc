@@ -88,6 +88,13 @@ TEST(Config, RefusesWhatItDoesNotKnowWithFileLineKeyAndWhatIsAllowed) {
   for (const Bad& bad : cases) EXPECT_THAT(problem(replaced(bad.what, bad.by)), HasSubstr(bad.message)) << bad.by;
 }
 
+// Found by config_fuzz: the parser may not even see it.
+TEST(Config, RefusesCompatibilityForms) {
+  EXPECT_THAT(problem("[agent]\na = \xEF\xBB\xBD[[]]\n"), HasSubstr("agent.toml:2: a character from U+FB26 to U+FEFE"));
+  EXPECT_THAT(problem("[agent]\na = \"\xEF\xBB\xBF\n"), ::testing::Not(HasSubstr("U+FB26")))
+      << "U+FEFF is none of them";
+}
+
 TEST(Config, RefusesTwoAssetsOfOneName) {
   const std::string text(kGood);
   EXPECT_THAT(problem(text + text.substr(text.find("[[asset]]"))), HasSubstr("is used by another asset too"));

@@ -81,7 +81,8 @@ size_t encode_packet(const PacketHeader& header, std::span<const float> planar, 
   for (size_t i = 0; i < samples; ++i) {
     if (header.format == SampleFormat::kInt16) {
       const float counts = std::clamp(std::nearbyint(planar[i] / header.scale), -32768.0F, 32767.0F);
-      store(payload, i * sizeof(int16_t), static_cast<int16_t>(counts));
+      // Counts cannot say "not a number"; a scale so small that it makes one is answered by silence.
+      store(payload, i * sizeof(int16_t), static_cast<int16_t>(std::isnan(counts) ? 0.0F : counts));
     } else {
       store(payload, i * sizeof(float), planar[i]);
     }
