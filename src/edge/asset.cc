@@ -384,7 +384,10 @@ json Asset::status() const {
                  {"latency_ms", percentiles(counters_.latency)},
                  {"deciding_ms", percentiles(counters_.deciding)},
                  {"judge_swaps", counters_.judge_swaps.get()},
-                 {"journal", {{"failures", writer_->failures()}, {"files_removed", journal_->files_removed()}}}};
+                 {"journal",
+                  {{"failures", writer_->failures()},
+                   {"files_removed", journal_->files_removed()},
+                   {"files_replaced", journal_->files_replaced()}}}};
   status["last_score"] = score < 0.0 ? json() : json(score);
   if (collector_) status["windows_collected"] = collector_->collected();
   return status;

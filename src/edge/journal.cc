@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
-#include <vector>
 
 #include "base/files.h"
 #include "model/stroke_record.h"
@@ -21,21 +21,6 @@ constexpr size_t kMaxLineBytes = 64 << 10;
 
 std::unexpected<Error> io_error(const std::filesystem::path& path, std::string_view what) {
   return fail(ErrorCode::kIo, "{}: {}: {}", path.string(), what, std::strerror(errno));
-}
-
-// Oldest first: the names are of equal length and sort like their numbers.
-Result<std::vector<std::filesystem::path>> journal_files(const std::filesystem::path& folder) {
-  std::vector<std::filesystem::path> files;
-  std::error_code error;
-  // A range-for would throw where reading on fails.
-  std::filesystem::directory_iterator entry(folder, error);
-  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    const std::string file = entry->path().filename().string();
-    if (file.starts_with(kPrefix) && file.ends_with(kSuffix)) files.push_back(entry->path());
-  }
-  if (error) return fail(ErrorCode::kIo, "{}: cannot list: {}", folder.string(), error.message());
-  std::sort(files.begin(), files.end());
-  return files;
 }
 
 Result<std::string> read_part(int fd, uint64_t from, uint64_t bytes, const std::filesystem::path& path) {
@@ -65,6 +50,29 @@ Result<uint64_t> line_begin(int fd, uint64_t end, const std::filesystem::path& p
 
 }  // namespace
 
+// Oldest first: the names are of equal length and sort like their numbers.
+Result<std::vector<std::filesystem::path>> journal_files(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  std::error_code error;
+  // A range-for would throw where reading on fails.
+  std::filesystem::directory_iterator entry(folder, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string file = entry->path().filename().string();
+    if (file.starts_with(kPrefix) && file.ends_with(kSuffix)) files.push_back(entry->path());
+  }
+  if (error) return fail(ErrorCode::kIo, "{}: cannot list: {}", folder.string(), error.message());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+uint64_t first_stroke(const std::filesystem::path& file) {
+  const std::string name = file.filename().string();
+  if (!name.starts_with(kPrefix)) return 0;
+  uint64_t id = 0;
+  (void)std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), id);
+  return id;
+}
+
 Journal::Journal(Journal&& other) noexcept
     : folder_(std::move(other.folder_)),
       options_(other.options_),
@@ -74,7 +82,8 @@ Journal::Journal(Journal&& other) noexcept
       size_(other.size_),
       tail_broken_(other.tail_broken_),
       distrusted_(other.distrusted_),
-      files_removed_(other.files_removed()) {}
+      files_removed_(other.files_removed()),
+      files_replaced_(other.files_replaced()) {}
 
 Result<Journal> Journal::open(const std::filesystem::path& folder, const JournalOptions& options) {
   std::error_code error;
@@ -109,6 +118,10 @@ Status Journal::read_tail() {
     if (bytes > size_ && ::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) {
       return io_error(path_, "cannot truncate");
     }
+    // Lines that a killed process wrote count from here on: ledger and outbox build on them.
+    if (::fdatasync(file_.get()) != 0) return io_error(path_, "cannot sync");
+    // A cut gives the blocks behind it back. No room for them now is no reason not to start.
+    (void)reserve();
     break;
   }
   for (const auto& path : lineless) {
@@ -142,6 +155,7 @@ Status Journal::append(std::string_view lines, uint64_t first_id) {
   if (tail_broken_) {
     if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) return io_error(path_, "cannot truncate");
     tail_broken_ = false;
+    (void)reserve();  // a cut gives the blocks back
   }
   if (!file_.valid() || distrusted_ || size_ + lines.size() > options_.max_file_bytes) {
     MW_CHECK_OK(start_file(first_id));
@@ -174,10 +188,47 @@ Status Journal::start_file(uint64_t first_id) {
   file_ = Descriptor(::open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   size_ = 0;
   distrusted_ = false;
-  if (!file_.valid()) return io_error(path_, "cannot create");
-  MW_CHECK_OK(sync_folder(folder_));
+  while (!file_.valid()) {
+    if (errno != ENOSPC || !give_up_oldest()) return io_error(path_, "cannot create");
+    file_ = Descriptor(::open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  }
+  Status reserved = reserve();
+  while (!reserved && give_up_oldest()) reserved = reserve();
+  if (reserved) reserved = sync_folder(folder_);
+  if (!reserved) {
+    // Without blocks of its own it would only be in the way; the next batch tries again.
+    file_.reset();
+    ::unlink(path_.c_str());
+    return reserved;
+  }
   remove_oldest();
   return {};
+}
+
+// The blocks for the whole file, its length unchanged. Not every file system can; there it grows as it goes.
+Status Journal::reserve() {
+  int failed = 0;
+  do {
+    failed =
+        ::fallocate(file_.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(options_.max_file_bytes)) == 0 ? 0 : errno;
+  } while (failed == EINTR);
+  if (failed == 0 || failed == EOPNOTSUPP || failed == ENOSYS) return {};
+  return fail(ErrorCode::kIo, "{}: no room for its {} bytes: {}", path_.string(), options_.max_file_bytes,
+              std::strerror(failed));
+}
+
+// False: there is none but the present one.
+bool Journal::give_up_oldest() {
+  const auto files = journal_files(folder_);
+  if (!files) return false;
+  for (const auto& file : *files) {
+    if (file == path_) continue;
+    std::error_code error;
+    if (!std::filesystem::remove(file, error)) return false;
+    ++files_replaced_;
+    return true;
+  }
+  return false;
 }
 
 void Journal::remove_oldest() {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "edge/journal.h"
 
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <fstream>
 
 #include <gtest/gtest.h>
@@ -109,6 +113,62 @@ TEST(Journal, BeginsAnotherFileWhenOneIsFullAndRemovesTheOldest) {
   EXPECT_EQ(found[0].filename(), "records-00000000000000000005.jsonl");
   EXPECT_EQ(journal->files_removed(), 2U);
   EXPECT_EQ(*read_text_file(found[2], 1 << 20), line(9));
+}
+
+TEST(Journal, AFileHasItsBlocksBeforeItHasLines) {
+  const TemporaryFolder folder;
+  auto journal = Journal::open(folder.path(), {.max_file_bytes = 1 << 20});
+  ASSERT_TRUE(journal->append(line(1), 1));
+  struct stat info{};
+  ASSERT_EQ(::stat(files(folder.path()).front().c_str(), &info), 0);
+  EXPECT_EQ(static_cast<size_t>(info.st_size), line(1).size());
+  constexpr int64_t kStatBlock = 512;
+  if (info.st_blocks * kStatBlock < (1 << 16)) GTEST_SKIP() << "this file system does not set blocks aside";
+  EXPECT_GE(info.st_blocks * kStatBlock, 1 << 20);
+}
+
+// A disk of 256 KiB, which goes away with the test.
+class SmallDisk {
+ public:
+  explicit SmallDisk(std::filesystem::path path) : path_(std::move(path)) {
+    mounted_ = ::geteuid() == 0 && ::mount("none", path_.c_str(), "tmpfs", 0, "size=256k") == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  [[nodiscard]] bool mounted() const { return mounted_; }
+
+ private:
+  std::filesystem::path path_;
+  bool mounted_ = false;
+};
+
+TEST(Journal, OnAFullDiskTheNextFileTakesThePlaceOfTheOldest) {
+  const TemporaryFolder folder;
+  const SmallDisk disk(folder.path());
+  if (!disk.mounted()) GTEST_SKIP() << "needs root, to mount a small disk";
+  auto journal = Journal::open(folder.path() / "records", {.max_file_bytes = 64 << 10, .max_files = 100});
+  ASSERT_TRUE(journal);
+  uint64_t id = 0;
+  const auto write = [&](uint64_t count) {
+    for (const uint64_t end = id + count; id < end;) {
+      ++id;
+      const Status written = journal->append(line(id), id);
+      ASSERT_TRUE(written) << id << ": " << written.error().message;
+    }
+  };
+  write(200);
+  // Somebody else takes the rest.
+  std::ofstream hog(folder.path() / "hog");
+  const std::string block(4096, 'x');
+  while (hog.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) continue;
+  write(1000);
+  EXPECT_GT(journal->files_replaced(), 0U);
+  const auto again = Journal::open(folder.path() / "records", {.max_file_bytes = 64 << 10, .max_files = 100});
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->tail().stroke_id, id);
 }
 
 TEST(Journal, ALastLineThatIsNoRecordIsForAPersonToLookAt) {
