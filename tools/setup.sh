@@ -114,6 +114,9 @@ if [ -n "$packages" ]; then
   rm -f "$root/.setup.log"
 fi
 have_runtime || install_runtime
+if [ ! -d "$root/tests/web/node_modules/playwright-core" ]; then
+  (cd "$root/tests/web" && npm ci --silent --ignore-scripts --no-audit --no-fund) || stop "cannot fetch what tests/web/package-lock.json names through npm"
+fi
 
 mkdir -p "$root/.deps"
 ln -sfn "${ONNXRUNTIME_ROOT:-$runtime}" "$root/.deps/onnxruntime"
