@@ -14,7 +14,6 @@ find_package(CLI11 REQUIRED)
 pkg_check_modules(avutil REQUIRED IMPORTED_TARGET libavutil>=57.28)
 pkg_check_modules(sndfile REQUIRED IMPORTED_TARGET sndfile)
 pkg_check_modules(matio REQUIRED IMPORTED_TARGET matio)
-pkg_check_modules(mosquitto REQUIRED IMPORTED_TARGET libmosquitto>=2.0)
 pkg_check_modules(modbus REQUIRED IMPORTED_TARGET libmodbus>=3.1.6)
 # Benchmarks only: what we race against.
 pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)

@@ -49,8 +49,7 @@ VENDORS = [
     (r"CLI/", r"src/apps/.*"),
     (r"Eigen/", r"src/lab/.*"),
     (r"torch/|ATen/|c10/", r"src/lab/.*"),
-    (r"(mosquitto|mqtt_protocol)\.h", r"src/net/mqtt/.*"),
-    (r"(boost/|curl/)", r"src/net/.*"),
+    (r"(boost/|mosquitto|curl/)", r"src/net/.*"),
     (r"(sqlite3|SQLiteCpp/|soci/)", r"src/(hub|edge)/.*"),
     (r"nlohmann/json_fwd\.hpp", r""),
     (r"nlohmann/", r".*\.cc"),  # heavy to compile: never in a header

@@ -71,6 +71,15 @@ std::string with_slash(std::string_view prefix) { return prefix.empty() ? std::s
 
 }  // namespace
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t length = character_at(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 Status check_id(std::string_view what, std::string_view id) {
   if (id.size() <= kMaxIdBytes && is_level(id)) return {};
   return fail(ErrorCode::kInvalidInput,

@@ -14,6 +14,9 @@ namespace millwright::model {
 inline constexpr size_t kMaxIdBytes = 64;
 inline constexpr size_t kMaxPrefixBytes = 256;
 
+// RFC 3629: no overlong forms, surrogates or code points beyond U+10FFFF.
+bool is_utf8(std::string_view text);
+
 // An id may be one level of a topic: 1 to 64 bytes of UTF-8 without '/', '+', '#', spaces or control characters, and
 // not beginning with '$'. `what` names it in the error ("asset_id").
 Status check_id(std::string_view what, std::string_view id);

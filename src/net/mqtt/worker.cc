@@ -130,7 +130,7 @@ Status Client::Worker::serve() {
       say_goodbye();
       return fail(ErrorCode::kCancelled, "stopped");
     }
-    if (accepted_) MW_CHECK_OK(send_queued());
+    if (accepted_) send_queued();
     MW_CHECK_OK(wait_and_move());
     if (fault_) return std::unexpected(*fault_);
     MW_CHECK_OK(check_deadlines());
@@ -148,11 +148,12 @@ Status Client::Worker::wait_and_move() {
   const auto wants = static_cast<short>(POLLIN | (connection_->wants_write() ? POLLOUT : 0));
   std::array<pollfd, 2> waiting{pollfd{.fd = connection_->socket(), .events = wants},
                                 pollfd{.fd = wake_.get(), .events = POLLIN}};
-  if (::poll(waiting.data(), waiting.size(), poll_timeout_ms()) < 0 && errno != EINTR) {
+  const bool more = connection_->has_more();
+  if (::poll(waiting.data(), waiting.size(), more ? 0 : poll_timeout_ms()) < 0 && errno != EINTR) {
     return fail(ErrorCode::kIo, "broker: cannot wait for the network");
   }
   if (waiting[1].revents != 0) drain_wake();
-  if ((waiting[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0) MW_CHECK_OK(connection_->read());
+  if (more || (waiting[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0) MW_CHECK_OK(connection_->read());
   if ((waiting[0].revents & POLLOUT) != 0) MW_CHECK_OK(connection_->write());
   return {};
 }
@@ -181,11 +182,11 @@ Status Client::Worker::check_deadlines() {
   return {};
 }
 
-Status Client::Worker::send_queued() {
+void Client::Worker::send_queued() {
   std::array<Message, kBatch> batch;
-  while (true) {
-    const size_t free = options_.in_flight > in_flight_.size() ? options_.in_flight - in_flight_.size() : 0;
-    if (free == 0 || in_flight_.ids_exhausted()) return {};
+  while (!in_flight_.ids_exhausted()) {
+    const size_t window = connection_->window();
+    const size_t free = window - std::min(window, in_flight_.size());
     size_t count = 0;
     {
       const std::lock_guard lock(mutex_);
@@ -197,56 +198,37 @@ Status Client::Worker::send_queued() {
       // Counted before it is known where they are, so that the sum of both never shows too few.
       counters_.in_flight.store(in_flight_.size() + count, std::memory_order_relaxed);
     }
-    if (count == 0) return {};
-    Status sent;
-    for (size_t i = 0; i < count; ++i) {
-      if (sent) {
-        sent = send(batch[i], true);
-      } else {
-        report({.token = batch[i].token, .outcome = Outcome::kUnanswered});
-      }
-    }
+    if (count == 0) return;
+    for (size_t i = 0; i < count; ++i) send(batch[i], true);
     counters_.in_flight.store(in_flight_.size(), std::memory_order_relaxed);
-    MW_CHECK_OK(sent);
   }
 }
 
 // Whatever comes of it, the message is in flight or reported afterwards.
-Status Client::Worker::send(const Message& message, bool wanted) {
-  Result<Connection::Sent> sent = connection_->publish(message);
-  Delivery delivery{.token = message.token};
-  if (!sent) {
-    if (wanted) report(delivery);
-    return std::unexpected(std::move(sent).error());
+void Client::Worker::send(const Message& message, bool wanted) {
+  const Connection::Sent sent = connection_->publish(message);
+  if (sent.reason != 0) {
+    if (wanted) report({.token = message.token, .outcome = Outcome::kRefused, .reason = sent.reason});
+    return;
   }
   counters_.sent_bytes.fetch_add(message.payload.size(), std::memory_order_relaxed);
-  if (sent->reason == 0 && !sent->done) {
-    in_flight_.add(sent->packet_id, {.token = message.token, .report = wanted, .sent_ns = now_ns()});
-    return {};
-  }
-  delivery.reason = sent->reason;
-  delivery.outcome = sent->done ? Outcome::kAccepted : Outcome::kRefused;
-  if (wanted) report(delivery);
-  return {};
+  in_flight_.add(sent.packet_id, {.token = message.token, .report = wanted, .sent_ns = now_ns()});
 }
 
 // After the broker has accepted us: online first, then what we want to hear, then everybody else's messages.
-Status Client::Worker::announce() {
+void Client::Worker::announce() {
   if (!options_.status_topic.empty()) {
-    MW_CHECK_OK(
-        send({.topic = options_.status_topic, .payload = options_.status(true), .qos = 1, .retain = true}, false));
+    send({.topic = options_.status_topic, .payload = options_.status(true), .qos = 1, .retain = true}, false);
   }
-  if (!options_.filters.empty()) {
-    subscription_id_ = MW_TRY(connection_->subscribe(options_.filters));
-    subscribed_ns_ = now_ns();
-  }
-  return {};
+  if (options_.filters.empty()) return;
+  subscription_id_ = connection_->subscribe(options_.filters);
+  subscribed_ns_ = now_ns();
 }
 
 void Client::Worker::say_goodbye() {
   if (!accepted_) return;
   if (!options_.status_topic.empty()) {
-    (void)send({.topic = options_.status_topic, .payload = options_.status(false), .qos = 1, .retain = true}, false);
+    send({.topic = options_.status_topic, .payload = options_.status(false), .qos = 1, .retain = true}, false);
   }
   connection_->close(kGoodbyeMs);
 }
@@ -279,10 +261,7 @@ void Client::Worker::report(const Delivery& delivery) {
 void Client::Worker::on_accepted() {
   accepted_ = true;
   counters_.connects.fetch_add(1, std::memory_order_relaxed);
-  if (Status announced = announce(); !announced) {
-    fault_ = std::move(announced).error();
-    return;
-  }
+  announce();
   {
     const std::lock_guard lock(mutex_);
     connected_ = true;
@@ -304,7 +283,7 @@ void Client::Worker::on_answered(int packet_id, uint8_t reason) {
   report({.token = waiting->token, .outcome = refused ? Outcome::kRefused : Outcome::kAccepted, .reason = reason});
 }
 
-void Client::Worker::on_subscribed(int packet_id, std::span<const int> codes) {
+void Client::Worker::on_subscribed(int packet_id, std::string_view codes) {
   if (packet_id != subscription_id_ || subscription_id_ == 0) {
     counters_.strange.fetch_add(1, std::memory_order_relaxed);
     return;
@@ -320,7 +299,7 @@ void Client::Worker::on_subscribed(int packet_id, std::span<const int> codes) {
   }
   for (size_t i = 0; i < codes.size(); ++i) {
     Status result;
-    if (codes[i] < 0 || codes[i] >= kReasonFirstError) {
+    if (static_cast<uint8_t>(codes[i]) >= kReasonFirstError) {
       result = fail(ErrorCode::kRefused, "broker {}:{} refused the subscription to {}: {}", options_.host,
                     options_.port, options_.filters[i], reason_name(static_cast<uint8_t>(codes[i])));
     } else {

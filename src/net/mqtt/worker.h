@@ -47,9 +47,9 @@ class Client::Worker final : public ConnectionEvents, public std::enable_shared_
   Status wait_and_move();
   int poll_timeout_ms() const;
   Status check_deadlines();
-  Status send_queued();
-  Status send(const Message& message, bool report);
-  Status announce();
+  void send_queued();
+  void send(const Message& message, bool wanted);
+  void announce();
   void say_goodbye();
   void give_back(std::string_view why);
   void report(const Delivery& delivery);
@@ -59,7 +59,7 @@ class Client::Worker final : public ConnectionEvents, public std::enable_shared_
   // ConnectionEvents
   void on_accepted() override;
   void on_answered(int packet_id, uint8_t reason) override;
-  void on_subscribed(int packet_id, std::span<const int> codes) override;
+  void on_subscribed(int packet_id, std::string_view codes) override;
   void on_inbound(std::string_view topic, std::string_view payload, bool retained) override;
 
   const ClientOptions options_;
