@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Long checks with a seed and a negative control. Progress on stderr, one JSON line at the end.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -7,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "campaign/outbox_kill.h"
 #include "campaign/stroke_contract.h"
 
 int main(int argc, char** argv) {
@@ -14,12 +16,19 @@ int main(int argc, char** argv) {
   std::string name;
   millwright::campaign::CampaignOptions options;
   options.agent = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "millwright-agent";
-  app.add_option("--name", name, "stroke-contract")->required()->check(CLI::IsMember({"stroke-contract"}));
-  app.add_option("--trials", options.trials, "how many strokes")->required()->check(CLI::Range(1'000UL, 10'000'000UL));
+  app.add_option("--name", name, "stroke-contract or outbox-kill")
+      ->required()
+      ->check(CLI::IsMember({"stroke-contract", "outbox-kill"}));
+  app.add_option("--trials", options.trials, "how many strokes, or kills")
+      ->required()
+      ->check(CLI::Range(1UL, 10'000'000UL));
   app.add_option("--seed", options.seed, "of everything random");
   app.add_option("--agent", options.agent, "the program to kill");
   CLI11_PARSE(app, argc, argv);
-  const auto line = millwright::campaign::run_stroke_contract(options);
+  constexpr uint64_t kFewestStrokes = 1000;
+  if (name == "stroke-contract") options.trials = std::max(options.trials, kFewestStrokes);
+  const auto line = name == "outbox-kill" ? millwright::campaign::run_outbox_kill(options.trials, options.seed)
+                                          : millwright::campaign::run_stroke_contract(options);
   if (!line) {
     std::fprintf(stderr, "campaign: %s\n", line.error().message.c_str());
     return millwright::exit_status(line.error().code);
