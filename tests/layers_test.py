@@ -51,6 +51,7 @@ VENDORS = [
     (r"torch/|ATen/|c10/", r"src/lab/.*"),
     (r"(boost/|mosquitto|curl/)", r"src/net/.*"),
     (r"(sqlite3|SQLiteCpp/|soci/)", r"src/(hub|edge)/.*"),
+    (r"modbus/", r"src/edge/plc/.*"),
     (r"nlohmann/json_fwd\.hpp", r""),
     (r"nlohmann/", r".*\.cc"),  # heavy to compile: never in a header
     (r"(fmt|spdlog)/", r""),
@@ -263,6 +264,7 @@ PLANTED = [
     ("src/edge/x.cc", f"// {SPDX}\n#include <torch/torch.h>\n", "vendors: torch/torch.h"),
     ("src/edge/x.cc", f"// {SPDX}\n#include <gtest/gtest.h>\n", "vendors: gtest/gtest.h"),
     ("src/edge/x.cc", f"// {SPDX}\n#include <modbus.h>\n", "vendors: modbus.h has no row"),
+    ("src/edge/x.cc", f"// {SPDX}\n#include <modbus/modbus.h>\n", "vendors: modbus/modbus.h"),
     ("src/edge/x.cc", "int x;\n", "spdx:"),
     ("cmake/x.cmake", "set(X 1)\n", "spdx:"),
     ("tools/x.sh", f"#!/bin/sh\necho\n# {SPDX}\n", "spdx:"),

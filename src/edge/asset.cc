@@ -5,9 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "edge/console_output.h"
 #include "edge/event_log.h"
-#include "edge/file_output.h"
+#include "edge/make_output.h"
 #include "edge/recorded_source.h"
 #include "edge/simulated_press.h"
 #include "edge/udp_source.h"
@@ -27,15 +26,6 @@ struct Overloaded : Lambdas... {
 };
 template <typename... Lambdas>
 Overloaded(Lambdas...) -> Overloaded<Lambdas...>;
-
-Result<std::unique_ptr<Output>> make_output(const AssetConfig& asset) {
-  switch (asset.output.kind) {
-    case OutputConfig::Kind::kNone: return std::make_unique<NoOutput>();
-    case OutputConfig::Kind::kConsole: return std::make_unique<ConsoleOutput>(asset.id);
-    case OutputConfig::Kind::kFile: return MW_TRY(FileOutput::create(asset.output.path, asset.output.policy.on_death));
-  }
-  return std::make_unique<NoOutput>();
-}
 
 json percentiles(const LatencyHistogram& histogram) {
   const auto ms = [](uint64_t ns) { return static_cast<double>(ns) / kNanosPerMilli; };
@@ -120,7 +110,7 @@ Status Asset::open(const Settings& settings) {
   cutter_ = std::make_unique<signal::WindowCutter>(
       MW_TRY_IN(where, signal::WindowCutter::create(config_.trigger, config_.window.channels, config_.window.length,
                                                     config_.window.rate_hz)));
-  output_ = MW_TRY_IN(where, make_output(config_));
+  output_ = MW_TRY_IN(where, make_output(config_, clock_));
   if (config_.collect) {
     collector_ = MW_TRY_IN(where, NpyCollector::create(*config_.collect, config_.id, config_.window));
   }
@@ -277,6 +267,7 @@ void Asset::tick() {
     log_event(Level::kWarning, "packets_refused", {{"asset_id", config_.id}, {"refused", logged_refused_}});
   }
   log_model();
+  log_link();
   if (!collector_) return;
   const auto written = collector_->write_if_complete(ended());
   if (!written) {
@@ -285,6 +276,13 @@ void Asset::tick() {
     log_event(Level::kInfo, "windows_collected",
               {{"asset_id", config_.id}, {"windows", collector_->collected()}, {"path", written->string()}});
   }
+}
+
+void Asset::log_link() {
+  const auto link = output_->link();
+  if (!link || link->up == std::exchange(link_up_, link->up)) return;
+  log_event(link->up ? Level::kInfo : Level::kWarning, link->up ? "plc_connected" : "plc_lost",
+            {{"asset_id", config_.id}, {"connects", link->connects}, {"refused", link->refused}});
 }
 
 // Once per cause, and once more after it has worked in between.
@@ -388,6 +386,12 @@ json Asset::status() const {
                   {{"failures", writer_->failures()},
                    {"files_removed", journal_->files_removed()},
                    {"files_replaced", journal_->files_replaced()}}}};
+  if (const auto link = output_->link()) {
+    status["plc_link"] = {{"up", link->up},
+                          {"connects", link->connects},
+                          {"transactions", link->transactions},
+                          {"refused", link->refused}};
+  }
   status["last_score"] = score < 0.0 ? json() : json(score);
   if (collector_) status["windows_collected"] = collector_->collected();
   return status;

@@ -82,6 +82,7 @@ class Asset {
   Status open_records(const Config& config);
   void log_recovery() const;
   void log_model();
+  void log_link();
   [[nodiscard]] AssetView view() const;
   void show(const model::StrokeRecord& record, int64_t now_ns);
   void publish(int64_t now_ns);
@@ -120,6 +121,7 @@ class Asset {
   uint64_t logged_failures_ = 0;
   uint64_t logged_resyncs_ = 0;
   uint64_t logged_refused_ = 0;
+  bool link_up_ = false;
   uint64_t seen_verdicts_ = 0;
   std::string logged_model_failure_;  // empty: it works
 };

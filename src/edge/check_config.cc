@@ -7,6 +7,7 @@
 
 #include "edge/agent.h"
 #include "edge/bundle_judge.h"
+#include "edge/plc/plc_output.h"
 #include "net/http/server.h"
 
 namespace millwright::edge {
@@ -68,6 +69,11 @@ void check_asset(const AssetConfig& asset, std::vector<CheckLine>& lines) {
   }
   if (asset.output.kind == OutputConfig::Kind::kFile) {
     lines.push_back(check_folder(who + "output", asset.output.path.parent_path()));
+  }
+  if (asset.output.kind == OutputConfig::Kind::kModbusServer ||
+      asset.output.kind == OutputConfig::Kind::kModbusClient) {
+    const auto found = plc::check_plc(asset.output.plc);
+    lines.push_back({found.has_value(), who + "output", found ? *found : found.error().message});
   }
   if (asset.collect) lines.push_back(check_folder(who + "collect", asset.collect->folder));
   lines.push_back({true, who + "fail-safe",

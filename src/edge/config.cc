@@ -108,12 +108,39 @@ void read_trigger(Section section, AssetConfig& asset) {
   section.finish();
 }
 
+void read_plc(Section& section, plc::PlcOptions& plc) {
+  constexpr std::array<std::string_view, 2> kOrders = {"big", "little"};
+  constexpr int64_t kRegisters = 65'536;
+  const bool server = plc.role == plc::PlcOptions::Role::kServer;
+  section.text("address", plc.address, !server);
+  section.integer("port", plc.port, {1, 65535});
+  section.integer("unit", plc.map.unit, {0, 255});
+  section.integer("base", plc.map.base, {0, kRegisters - static_cast<int64_t>(plc::kBlockRegisters)});
+  const int64_t last_control = kRegisters - static_cast<int64_t>(plc::kControlRegisters);
+  const int64_t behind = plc.map.base + static_cast<int64_t>(plc::kBlockRegisters);
+  plc.map.control_base = static_cast<uint16_t>(std::min(behind, last_control));
+  section.integer("control_base", plc.map.control_base, {0, last_control});
+  if (plc.map.control_base < behind && plc.map.base < plc.map.control_base + plc::kControlRegisters) {
+    section.problem("control_base", fmt::format("the 4 registers from {} lie inside of the 16 from base, {}",
+                                                plc.map.control_base, plc.map.base));
+  }
+  plc.map.order = static_cast<plc::WordOrder>(section.choice("word_order", kOrders, 0));
+  if (server) section.text("from", plc.from);
+  if (!server) section.integer("timeout_ms", plc.timeout_ms, {10, 10'000});
+}
+
 void read_output(Section section, OutputConfig& output, const std::filesystem::path& folder) {
-  constexpr std::array<std::string_view, 3> kKinds = {"none", "console", "file"};
+  using Kind = OutputConfig::Kind;
+  constexpr std::array<std::string_view, 5> kKinds = {"none", "console", "file", "modbus-server", "modbus-client"};
   constexpr std::array<std::string_view, 3> kPolicies = {"hold", "stop", "pass"};
   constexpr std::array<std::string_view, 2> kStops = {"no_go", "alarm"};
-  output.kind = static_cast<OutputConfig::Kind>(section.choice("kind", kKinds, 0, true));
-  section.path("path", output.path, folder, output.kind == OutputConfig::Kind::kFile);
+  output.kind = static_cast<Kind>(section.choice("kind", kKinds, 0, true));
+  section.path("path", output.path, folder, output.kind == Kind::kFile);
+  if (output.kind == Kind::kModbusServer || output.kind == Kind::kModbusClient) {
+    output.plc.role =
+        output.kind == Kind::kModbusServer ? plc::PlcOptions::Role::kServer : plc::PlcOptions::Role::kClient;
+    read_plc(section, output.plc);
+  }
   // Nobody else can say what a missing verdict means on this machine.
   const auto policy = [&](std::string_view key) {
     return static_cast<FailSafe>(section.choice(key, kPolicies, 0, true));

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "edge/alarm.h"
 #include "edge/output.h"
+#include "edge/plc/plc_options.h"
 #include "edge/press_signal.h"
 #include "edge/trend.h"
 #include "signal/trigger.h"
@@ -58,9 +59,10 @@ struct UdpSourceConfig {
 using SourceConfig = std::variant<PressSourceConfig, RecordingSourceConfig, UdpSourceConfig>;
 
 struct OutputConfig {
-  enum class Kind : uint8_t { kNone, kConsole, kFile };
+  enum class Kind : uint8_t { kNone, kConsole, kFile, kModbusServer, kModbusClient };
   Kind kind = Kind::kNone;
   std::filesystem::path path;  // for kFile
+  plc::PlcOptions plc;         // for kModbusServer and kModbusClient
   OutputPolicy policy;
   bool operator==(const OutputConfig&) const = default;
 };

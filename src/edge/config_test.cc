@@ -57,6 +57,33 @@ TEST(Config, ReadsWhatIsThereAndFillsInTheRest) {
   EXPECT_EQ(asset.output.policy.on_death, FailSafe::kPass);
 }
 
+TEST(Config, ReadsWhereThePlcIs) {
+  const auto server = parse_config(
+      replaced("kind = \"none\"", "kind = \"modbus-server\"\nport = 1502\nbase = 100\nword_order = \"little\""), "a",
+      "/");
+  ASSERT_TRUE(server) << server.error().message;
+  const plc::PlcOptions& plc = server->assets[0].output.plc;
+  EXPECT_EQ(plc.role, plc::PlcOptions::Role::kServer);
+  EXPECT_EQ(plc.address, "127.0.0.1");
+  EXPECT_EQ(plc.port, 1502);
+  EXPECT_EQ(plc.map.base, 100);
+  EXPECT_EQ(plc.map.control_base, 116);
+  EXPECT_EQ(plc.map.order, plc::WordOrder::kLittle);
+  const auto client =
+      parse_config(replaced("kind = \"none\"", "kind = \"modbus-client\"\naddress = \"10.0.0.7\"\nunit = 3"), "a", "/");
+  ASSERT_TRUE(client) << client.error().message;
+  EXPECT_EQ(client->assets[0].output.plc.role, plc::PlcOptions::Role::kClient);
+  EXPECT_EQ(client->assets[0].output.plc.map.unit, 3);
+}
+
+TEST(Config, RefusesRegistersThatLieOnOneAnotherAndAPlcWithoutAddress) {
+  const auto with = [](std::string_view output) { return problem(replaced("kind = \"none\"", output)); };
+  EXPECT_THAT(with("kind = \"modbus-server\"\nbase = 10\ncontrol_base = 25"), HasSubstr("lie inside of the 16"));
+  EXPECT_THAT(with("kind = \"modbus-client\""), HasSubstr("address: is required and missing"));
+  EXPECT_THAT(with("kind = \"modbus-client\"\naddress = \"10.0.0.7\"\nfrom = \"10.0.0.7\""), HasSubstr("unknown key"));
+  EXPECT_THAT(with("kind = \"none\"\nport = 502"), HasSubstr("port: unknown key"));
+}
+
 struct Bad {
   std::string_view what;
   std::string_view by;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -33,15 +34,22 @@ class FakeSink final : public RecordSink {
 
 class FakeOutput final : public Output {
  public:
-  FakeOutput() { states.reserve(100'000); }
+  FakeOutput() {
+    states.reserve(100'000);
+    opened_before_states.reserve(100'000);
+  }
   void drive(const OutputState& state) noexcept override {
     states.push_back(state);
     if (on_drive) on_drive();
   }
+  void opened(uint64_t stroke_id) noexcept override { opened_before_states.emplace_back(stroke_id, states.size()); }
   void heartbeat(uint64_t beat) noexcept override { beats = beat; }
+  bool take_alarm_ack() noexcept override { return std::exchange(alarm_ack, false); }
   std::vector<OutputState> states;
   std::function<void()> on_drive;
   uint64_t beats = 0;
+  bool alarm_ack = false;
+  std::vector<std::pair<uint64_t, size_t>> opened_before_states;  // stroke id, how many states there were
 };
 
 class TemporaryFolder {

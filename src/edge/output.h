@@ -4,9 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <string_view>
 
 #include "model/verdict.h"
+#include "signal/health.h"
 
 namespace millwright::edge {
 
@@ -31,15 +34,34 @@ struct OutputState {
   uint64_t plc_cycle = 0;  // which of its strokes this answers; 0: it does not count
   model::Verdict verdict = model::Verdict::kNoVerdict;
   bool stop = true;
+  bool alarm = false;
+  model::Reason reason = model::Reason::kNone;
+  model::Severity severity = model::Severity::kLow;  // where there is a score
+  signal::SensorFault sensor_fault = signal::SensorFault::kNone;
+  double score = std::numeric_limits<double>::quiet_NaN();  // 0 .. 1; NaN: none
+};
+
+// How an output stands to its far side.
+struct OutputLink {
+  bool up = false;
+  uint64_t connects = 0;
+  uint64_t transactions = 0;
+  uint64_t refused = 0;
 };
 
 class Output {
  public:
   virtual ~Output() = default;
-  // The stroke thread: neither blocks, allocates nor fails.
+  // The stroke thread, as soon as a trigger has its id: drive() with the same id follows, in the order of the triggers.
+  virtual void opened(uint64_t /*stroke_id*/) noexcept {}
+  // The stroke thread: neither blocks, allocates nor fails. Twice with one id where a verdict is taken back.
   virtual void drive(const OutputState& state) noexcept = 0;
   // The stroke thread, at least every 100 ms while it lives: it is the proof that strokes are being watched.
   virtual void heartbeat(uint64_t beat) noexcept = 0;
+  // The stroke thread: whether the far side has acknowledged the alarm since this was last asked.
+  virtual bool take_alarm_ack() noexcept { return false; }
+  // Any thread; nullopt where nobody has to be there.
+  [[nodiscard]] virtual std::optional<OutputLink> link() const { return std::nullopt; }
 };
 
 class NoOutput final : public Output {

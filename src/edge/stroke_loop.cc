@@ -35,7 +35,7 @@ StrokeLoop::StrokeLoop(const Parts& parts, const StrokeLoopOptions& options)
   alarm_.restore(parts_.ledger.alarm());
   if (options_.policy.stop_on_alarm && alarm_.active()) stopped_ = true;
   parts_.counters.alarm_state.store(alarm_.state(), std::memory_order_relaxed);
-  parts_.output.drive({.stroke_id = 0, .plc_cycle = 0, .verdict = model::Verdict::kNoVerdict, .stop = stopped_});
+  parts_.output.drive({.stop = stopped_, .alarm = alarm_.active(), .reason = model::Reason::kStarting});
 }
 
 StrokeLoop::~StrokeLoop() {
@@ -142,6 +142,7 @@ StrokeLoop::Open StrokeLoop::open(const signal::TriggerEvent& trigger) {
   open.stamp.wall_ns = parts_.clock.wall_ns() - (parts_.clock.monotonic_ns() - at);
   account_cycle(open.stamp);
   open.opened = parts_.ledger.open_stroke(open.stamp);
+  parts_.output.opened(open.opened.stroke_id);
   parts_.counters.strokes.add();
   return open;
 }
@@ -275,8 +276,15 @@ void StrokeLoop::conclude(Stroke& stroke) {
   const auto drive = [&] {
     record.alarm_active = alarm_.active();
     stopped_ = decide_stop(options_.policy, record.verdict, record.alarm_active, stopped_before);
-    parts_.output.drive(
-        {.stroke_id = record.stroke_id, .plc_cycle = record.plc_cycle, .verdict = record.verdict, .stop = stopped_});
+    parts_.output.drive({.stroke_id = record.stroke_id,
+                         .plc_cycle = record.plc_cycle,
+                         .verdict = record.verdict,
+                         .stop = stopped_,
+                         .alarm = record.alarm_active,
+                         .reason = record.reason,
+                         .severity = record.severity,
+                         .sensor_fault = record.sensor_fault,
+                         .score = record.score});
   };
   const Alarm alarm_before = alarm_;
   if (record.verdict != model::Verdict::kNoVerdict) {
@@ -319,7 +327,8 @@ void StrokeLoop::beat(int64_t now_ns) {
   if (now_ns < next_beat_ns_) return;
   next_beat_ns_ = now_ns + kHeartbeatNs;
   alarm_.tick(now_ns);
-  if (acknowledge_.exchange(false, std::memory_order_relaxed)) alarm_.acknowledge();
+  const bool acknowledged = acknowledge_.exchange(false, std::memory_order_relaxed);
+  if (parts_.output.take_alarm_ack() || acknowledged) alarm_.acknowledge();
   const int64_t shelve = shelve_ns_.exchange(0, std::memory_order_relaxed);
   if (shelve > 0) alarm_.shelve(now_ns + shelve);
   parts_.ledger.keep_alarm(alarm_.memory());

@@ -271,6 +271,31 @@ TEST_F(StrokeLoopTest, TheOutputIsToldWhichCycleItAnswers) {
   EXPECT_EQ(output_.states.back().plc_cycle, 41U);
 }
 
+TEST_F(StrokeLoopTest, TheOutputHearsOfATriggerBeforeItsVerdictAndWhyThereIsNone) {
+  play(window(0.2F), 1);
+  play(window(NAN), 2);
+  run();
+  ASSERT_EQ(output_.states.size(), 3U);
+  EXPECT_EQ(output_.states[0].reason, Reason::kStarting);
+  EXPECT_EQ(output_.states[1].verdict, Verdict::kGo);
+  EXPECT_GT(output_.states[1].score, 0.0);
+  EXPECT_EQ(output_.states[2].reason, Reason::kSensorFault);
+  EXPECT_EQ(output_.states[2].sensor_fault, signal::SensorFault::kNotFinite);
+  EXPECT_TRUE(std::isnan(output_.states[2].score));
+  EXPECT_EQ(output_.opened_before_states, (std::vector<std::pair<uint64_t, size_t>>{{1, 1}, {2, 2}}));
+}
+
+TEST_F(StrokeLoopTest, ThePlcAcknowledgesTheAlarm) {
+  options_.alarm = {.raise_n = 1, .raise_m = 1, .latch = true};
+  play(window(5.0F), 1);
+  run();
+  EXPECT_EQ(counters_.alarm_state.load(), AlarmState::kUnacknowledged);
+  output_.alarm_ack = true;
+  source_.add({.planar = std::vector<float>(kFakeLength, 0.0F), .passes_ns = 200 * kMs});
+  loop_->run();
+  EXPECT_EQ(counters_.alarm_state.load(), AlarmState::kAcknowledged);
+}
+
 TEST_F(StrokeLoopTest, TheOutputHoldsStopsOrPassesByPolicy) {
   for (const FailSafe policy : {FailSafe::kHold, FailSafe::kStop, FailSafe::kPass}) {
     for (const bool before : {false, true}) {

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "edge/config.h"
+#include "edge/output.h"
+
+namespace millwright::edge {
+
+// Makes the output that the configuration names.
+Result<std::unique_ptr<Output>> make_output(const AssetConfig& asset, const Clock& clock);
+
+}  // namespace millwright::edge

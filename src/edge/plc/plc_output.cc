@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "edge/plc/plc_output.h"
+
+#include <fmt/format.h>
+
+namespace millwright::edge::plc {
+
+Result<std::unique_ptr<PlcOutput>> PlcOutput::create(const PlcOptions& options, FailSafe on_death, const Clock& clock) {
+  std::unique_ptr<PlcOutput> output(new PlcOutput(options, on_death, clock));
+  if (options.role == PlcOptions::Role::kServer) {
+    output->end_ = MW_TRY_IN("output", Server::start(options, output->link_));
+  } else {
+    output->end_ = MW_TRY_IN("output", Client::start(options, output->link_));
+  }
+  return output;
+}
+
+PlcOutput::PlcOutput(const PlcOptions& options, FailSafe on_death, const Clock& clock)
+    : wakes_(options.role == PlcOptions::Role::kClient), link_(clock, on_death, options.map.order) {
+  // Two lives of the agent must not begin with the same numbers.
+  state_.sequence = static_cast<uint32_t>(clock.wall_ns() ^ clock.monotonic_ns());
+  state_.result.stop = true;
+  put();
+}
+
+void PlcOutput::opened(uint64_t stroke_id) noexcept {
+  state_.open(stroke_id);
+  put();
+}
+
+void PlcOutput::drive(const OutputState& state) noexcept {
+  state_.drive(state);
+  put();
+}
+
+void PlcOutput::heartbeat(uint64_t beat) noexcept {
+  state_.beats = beat;
+  put();
+}
+
+std::optional<OutputLink> PlcOutput::link() const {
+  return OutputLink{.up = link_.up(),
+                    .connects = link_.connects.load(std::memory_order_relaxed),
+                    .transactions = link_.transactions.load(std::memory_order_relaxed),
+                    .refused = link_.refused.load(std::memory_order_relaxed)};
+}
+
+uint16_t PlcOutput::port() const {
+  const auto* server = std::get_if<std::unique_ptr<Server>>(&end_);
+  return server == nullptr ? uint16_t{0} : (*server)->port();
+}
+
+Result<std::string> check_plc(const PlcOptions& options) {
+  const RegisterMap& map = options.map;
+  const std::string where = fmt::format("registers {}-{} and {}-{}", map.base, map.base + kBlockRegisters - 1,
+                                        map.control_base, map.control_base + kControlRegisters - 1);
+  if (options.role == PlcOptions::Role::kServer) {
+    MW_CHECK_OK(can_listen(options));
+    return fmt::format("{}:{} can be listened on; {}", options.address, options.port, where);
+  }
+  MW_CHECK_OK(Client::can_reach(options));
+  return fmt::format("the PLC at {}:{} answers; {} can be read", options.address, options.port, where);
+}
+
+}  // namespace millwright::edge::plc
