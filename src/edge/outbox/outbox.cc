@@ -47,6 +47,11 @@ bool Outbox::is_open() const {
   return open_;
 }
 
+uint64_t Outbox::last_sequence() const {
+  const std::lock_guard lock(mutex_);
+  return state_.next_sequence - 1;
+}
+
 std::string Outbox::boot_id() const {
   const std::lock_guard lock(mutex_);
   return state_.boots.empty() ? std::string() : outbox::text_of(state_.boots.back().id);

@@ -122,6 +122,8 @@ class Outbox {
 
   // The highest stroke of this asset ever stored in this stream, 0: none. Outlives delivery and restarts.
   [[nodiscard]] uint64_t highest_stroke(std::string_view asset, Stream stream) const;
+  // Of the message stored last, 0: none ever; later ones have higher sequences.
+  [[nodiscard]] uint64_t last_sequence() const;
   [[nodiscard]] std::string boot_id() const;
   [[nodiscard]] OutboxFigures figures();
   [[nodiscard]] bool is_open() const;

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between the outbox and the broker: what is sent next, and when a message need not be kept any longer. Pure logic over
+// two seams; whoever owns it calls step() and passes on what the client hears.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "edge/outbox/outbox.h"
+#include "model/telemetry.h"
+#include "net/mqtt/message.h"
+
+namespace millwright::edge {
+
+// When an alert may leave the outbox.
+enum class AlertsLeaveOn : uint8_t {
+  kHub,     // the hub says that it has stored them: no broker's crash can lose one
+  kPuback,  // the broker has taken them: one that forgets what it acknowledged loses them
+};
+
+struct SenderOptions {
+  std::string line_id;
+  AlertsLeaveOn alerts_leave_on = AlertsLeaveOn::kHub;
+  double replay_per_s = 500.0;  // of what was stored while the link was down; live messages are not counted
+  int64_t resend_after_ns = 30'000'000'000;  // an alert that no hub has confirmed
+  int64_t confirm_after_ns = 5'000'000'000;  // scores sent live wait so long for a proof that they arrived
+};
+
+struct SenderFigures {
+  uint64_t live = 0;                // messages sent as they came
+  uint64_t historical = 0;          // sent later
+  uint64_t resent = 0;              // alerts sent again for want of a confirmation
+  uint64_t refused = 0;             // by the broker
+  uint64_t confirmed = 0;           // left the outbox
+  uint64_t unconfirmed_scores = 0;  // sent live, not proven yet
+};
+
+// Live scores go at QoS 0 as agreed; they stay in the outbox until a later QoS 1 message on the same connection was
+// acknowledged, which proves that the broker has read all bytes before it. What a lost connection leaves unproven is
+// sent again, marked historical. One thread at a time.
+class Sender {
+ public:
+  Sender(Outbox& outbox, net::mqtt::Publisher& publisher, model::Topics topics, const SenderOptions& options,
+         const Clock& clock);
+
+  // A new connection: everything that waits is sent again from the oldest on.
+  void connected();
+  // Hands to the client what it has room for: alerts, live scores, then a paced share of the backlog. An error where
+  // the outbox cannot be read.
+  Status step();
+  void delivered(const net::mqtt::Delivery& delivery);
+  void acknowledged(const model::AckMessage& ack);
+
+  // A QoS 1 message that proves live scores is wanted now: the caller sends its status and calls proving() with its
+  // token.
+  [[nodiscard]] bool wants_proof() const;
+  void proving(uint64_t token);
+
+  // Tokens of others on the same client must stay below.
+  static constexpr uint64_t kFirstToken = 1ULL << 32;
+  [[nodiscard]] const SenderFigures& figures() const { return figures_; }
+
+ private:
+  struct Cursor {
+    uint64_t backlog = 0;      // sent up to here
+    uint64_t backlog_end = 0;  // what waited when the connection came: historical up to here
+    uint64_t live = 0;
+  };
+  struct Sent {
+    Stream stream;
+    std::string boot_id;
+    uint64_t sequence;
+  };
+  struct Proof {
+    uint64_t token;
+    size_t scores;  // of unproven_, from the front
+  };
+  Status send_live(Stream stream);
+  Status send_backlog(Stream stream);
+  bool send(const StoredMessage& message, bool historical);
+  void forget(const Sent& sent);
+  void resend_alerts();
+
+  Outbox& outbox_;
+  net::mqtt::Publisher& publisher_;
+  const model::Topics topics_;
+  const SenderOptions options_;
+  const Clock& clock_;
+  std::map<Stream, Cursor> cursors_;
+  std::map<uint64_t, Sent> in_flight_;  // by token
+  std::deque<Sent> unproven_;           // live scores at QoS 0, oldest first
+  int64_t unproven_since_ns_ = 0;
+  std::deque<Proof> proofs_;
+  uint64_t next_token_ = kFirstToken;
+  double replay_tokens_ = 0.0;
+  int64_t replay_ns_ = 0;
+  int64_t alerts_sent_ns_ = 0;  // the newest of those that wait for the hub
+  bool alerts_wait_ = false;
+  SenderFigures figures_;
+};
+
+}  // namespace millwright::edge

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "edge/uplink/sender.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "edge/outbox/fake_block_file.h"
+
+namespace millwright::edge {
+namespace {
+
+using net::mqtt::Outcome;
+using ::testing::EndsWith;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr int64_t kSecond = 1'000'000'000;
+
+// A client whose broker is this test.
+class FakePublisher final : public net::mqtt::Publisher {
+ public:
+  [[nodiscard]] bool connected() const override { return up; }
+  [[nodiscard]] size_t room() const override { return up ? most - waiting : 0; }
+  [[nodiscard]] bool publish(net::mqtt::Message message) override {
+    if (!up || waiting >= most) return false;
+    ++waiting;
+    sent.push_back(std::move(message));
+    return true;
+  }
+  bool up = true;
+  size_t most = 512;
+  size_t waiting = 0;
+  std::vector<net::mqtt::Message> sent;
+};
+
+class SenderTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(outbox_.open());
+    make(AlertsLeaveOn::kHub);
+  }
+  void make(AlertsLeaveOn alerts) {
+    sender_ = std::make_unique<Sender>(
+        outbox_, client_, *model::Topics::create("", "plant", "box"),
+        SenderOptions{.line_id = "line", .alerts_leave_on = alerts, .replay_per_s = 100.0}, clock_);
+    sender_->connected();
+  }
+  static OutboxOptions options(outbox::FakeDisk& disk) {
+    OutboxOptions options;
+    options.open_file = disk.opener();
+    for (StreamOptions& stream : options.streams) stream.bytes = 1 << 20;
+    return options;
+  }
+  uint64_t store(Stream stream, uint64_t stroke) {
+    const std::string line = "{\"stroke_id\":" + std::to_string(stroke) + "}";
+    const Message message{.stream = stream, .asset = "press", .stroke_id = stroke, .wall_ns = 1, .payload = line};
+    const auto report = outbox_.append(std::span(&message, 1));
+    EXPECT_TRUE(report);
+    return report->first_sequence;
+  }
+  void answer(const net::mqtt::Message& message, Outcome outcome) {
+    --client_.waiting;
+    sender_->delivered({.token = message.token, .outcome = outcome, .reason = 0});
+  }
+  void answer_all(Outcome outcome = Outcome::kAccepted) {
+    for (const auto& message : std::exchange(client_.sent, {})) answer(message, outcome);
+  }
+  size_t waiting(Stream stream) { return outbox_.read(stream, 0, 10'000)->size(); }
+  void prove() {
+    sender_->proving(7);
+    sender_->delivered({.token = 7, .outcome = Outcome::kAccepted, .reason = 0});
+  }
+
+  outbox::FakeDisk disk_;
+  FakeClock clock_;
+  Outbox outbox_{options(disk_), clock_};
+  FakePublisher client_;
+  std::unique_ptr<Sender> sender_;
+};
+
+TEST_F(SenderTest, ALiveScoreGoesAtOnceAndLeavesWhenALaterAnswerProvesIt) {
+  store(Stream::kScores, 1);
+  ASSERT_TRUE(sender_->step());
+  ASSERT_THAT(client_.sent, SizeIs(1));
+  EXPECT_EQ(client_.sent[0].qos, 0);
+  EXPECT_EQ(client_.sent[0].topic, "factory/plant/line/line/asset/press/scores");
+  answer_all();  // written to the socket: proves nothing
+  EXPECT_EQ(waiting(Stream::kScores), 1U);
+  EXPECT_FALSE(sender_->wants_proof());
+  clock_.advance_ns(6 * kSecond);
+  ASSERT_TRUE(sender_->wants_proof());
+  prove();
+  EXPECT_EQ(waiting(Stream::kScores), 0U);
+  EXPECT_FALSE(sender_->wants_proof());
+}
+
+TEST_F(SenderTest, WhatALostConnectionLeftUnprovenIsSentAgainAsHistorical) {
+  store(Stream::kScores, 1);
+  ASSERT_TRUE(sender_->step());
+  sender_->proving(7);
+  sender_->delivered({.token = 7, .outcome = Outcome::kUnanswered, .reason = 0});
+  EXPECT_EQ(waiting(Stream::kScores), 1U);
+  client_.sent.clear();
+  client_.waiting = 0;
+  sender_->connected();
+  ASSERT_TRUE(sender_->step());
+  ASSERT_THAT(client_.sent, SizeIs(1));
+  EXPECT_EQ(client_.sent[0].qos, 1);
+  EXPECT_THAT(client_.sent[0].payload, ::testing::HasSubstr("\"historical\":true"));
+  answer_all();
+  EXPECT_EQ(waiting(Stream::kScores), 0U);
+}
+
+TEST_F(SenderTest, AProofCoversOnlyWhatWasSentBeforeIt) {
+  store(Stream::kScores, 1);
+  ASSERT_TRUE(sender_->step());
+  sender_->proving(7);
+  store(Stream::kScores, 2);
+  ASSERT_TRUE(sender_->step());
+  sender_->delivered({.token = 7, .outcome = Outcome::kAccepted, .reason = 0});
+  EXPECT_EQ(waiting(Stream::kScores), 1U);
+}
+
+TEST_F(SenderTest, AnAlertLeavesOnTheHubsWordAloneAndIsSentAgainWithoutIt) {
+  const uint64_t sequence = store(Stream::kAlerts, 1);
+  ASSERT_TRUE(sender_->step());
+  ASSERT_THAT(client_.sent, SizeIs(1));
+  EXPECT_THAT(client_.sent[0].topic, EndsWith("/alerts"));
+  EXPECT_EQ(client_.sent[0].qos, 1);
+  answer_all();
+  EXPECT_EQ(waiting(Stream::kAlerts), 1U) << "a PUBACK is not durable";
+  ASSERT_TRUE(sender_->step());
+  EXPECT_THAT(client_.sent, IsEmpty());
+  clock_.advance_ns(31 * kSecond);
+  ASSERT_TRUE(sender_->step());
+  EXPECT_THAT(client_.sent, SizeIs(1)) << "sent again";
+  sender_->acknowledged({.device_id = "box", .boot_id = outbox_.boot_id(), .seqs = {sequence}});
+  EXPECT_EQ(waiting(Stream::kAlerts), 0U);
+}
+
+TEST_F(SenderTest, WithoutAHubAnAlertMayLeaveOnThePuback) {
+  make(AlertsLeaveOn::kPuback);
+  store(Stream::kAlerts, 1);
+  ASSERT_TRUE(sender_->step());
+  answer_all();
+  EXPECT_EQ(waiting(Stream::kAlerts), 0U);
+}
+
+TEST_F(SenderTest, ABacklogIsPacedAlertsFirstAndLeavesRoomForWhatIsLive) {
+  client_.up = false;
+  for (uint64_t i = 1; i <= 300; ++i) store(Stream::kScores, i);
+  for (uint64_t i = 1; i <= 10; ++i) store(Stream::kAlerts, i);
+  client_.up = true;
+  sender_->connected();
+  ASSERT_TRUE(sender_->step());
+  ASSERT_THAT(client_.sent, SizeIs(20)) << "a fifth of a second at 100 a second";
+  for (size_t i = 0; i < 10; ++i) EXPECT_THAT(client_.sent[i].topic, EndsWith("/alerts"));
+  EXPECT_THAT(client_.sent[10].topic, EndsWith("/scores"));
+  answer_all();
+  store(Stream::kScores, 301);
+  ASSERT_TRUE(sender_->step());
+  ASSERT_THAT(client_.sent, SizeIs(1)) << "live, whatever the backlog's pace";
+  EXPECT_EQ(client_.sent[0].qos, 0);
+  for (int i = 0; i < 40; ++i) {
+    clock_.advance_ns(kSecond / 10);
+    ASSERT_TRUE(sender_->step());
+    answer_all();
+  }
+  prove();
+  EXPECT_EQ(waiting(Stream::kScores), 0U);
+}
+
+TEST_F(SenderTest, WhatTheBrokerRefusesStaysAndIsCounted) {
+  client_.up = false;
+  store(Stream::kScores, 1);
+  client_.up = true;
+  sender_->connected();
+  ASSERT_TRUE(sender_->step());
+  answer_all(Outcome::kRefused);
+  EXPECT_EQ(sender_->figures().refused, 1U);
+  EXPECT_EQ(waiting(Stream::kScores), 1U);
+}
+
+TEST_F(SenderTest, AFullClientIsNoLoss) {
+  client_.most = 3;
+  for (uint64_t i = 1; i <= 10; ++i) store(Stream::kScores, i);
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(sender_->step());
+    answer_all();
+  }
+  prove();
+  EXPECT_EQ(waiting(Stream::kScores), 0U);
+  EXPECT_EQ(sender_->figures().live, 10U);
+}
+
+}  // namespace
+}  // namespace millwright::edge
