@@ -27,8 +27,8 @@ Monitor::Monitor(const Config& config, const Clock& clock)
 }
 
 void Monitor::make_series() {
-  registry_.before_scrape([this, scrapes = &registry_.counter({"edge_scrapes_total", "Pages of metrics given out"},
-                                                              labels_)] { scrapes->add(); });
+  registry_.before_scrape([scrapes = &registry_.counter({"edge_scrapes_total", "Pages of metrics given out"},
+                                                        labels_)] { scrapes->add(); });
   registry_.gauge({"edge_metrics_series_refused", "Series beyond the bound of one page; anything but 0 is a defect"},
                   labels_);
   read_system();
