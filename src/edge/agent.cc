@@ -80,7 +80,10 @@ Agent::Agent(const AgentOptions& options, Config config, const Clock& clock)
   MW_CHECK(signals_.valid() && ended_.valid(), "descriptors for signals and events are always to be had");
 }
 
-Agent::~Agent() { monitor_.close(); }
+Agent::~Agent() {
+  monitor_.close();
+  uplink_.reset();
+}
 
 Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options, const Clock& clock) {
   std::unique_ptr<Agent> agent(new Agent(options, MW_TRY(load_config(options.config)), clock));
@@ -109,12 +112,50 @@ Status Agent::open_assets() {
          .fast = options_.fast,
          .on_end = on_end,
          .metrics = monitor_.registry(),
-         .show = [this](std::string_view id, std::string_view text) { monitor_.publish("asset", text, id); }})));
+         .show = [this](std::string_view id, std::string_view text) { monitor_.publish("asset", text, id); },
+         .durable =
+             [this, index = assets_.size()](uint64_t stroke_id) {
+               if (uplink_) uplink_->note(index, stroke_id);
+             }})));
   }
   monitor_.registry().before_scrape([this] {
     for (const auto& asset : assets_) asset->update_metrics();
   });
   add_pages();
+  return open_uplink();
+}
+
+Status Agent::open_uplink() {
+  if (!config_.mqtt) return {};
+  std::vector<FeedSource> sources;
+  for (const auto& asset : assets_) {
+    sources.push_back({.asset = asset->id(),
+                       .records = config_.state / asset->id() / "records",
+                       .durable_id = asset->journal_start()});
+  }
+  uplink_ = MW_TRY(Uplink::create({.config = config_,
+                                   .clock = clock_,
+                                   .metrics = monitor_.registry(),
+                                   .sources = std::move(sources),
+                                   .command = [this](const model::CommandMessage& command) { return obey(command); }}));
+  return {};
+}
+
+Asset* Agent::find(std::string_view asset_id) const {
+  const auto found =
+      std::ranges::find(assets_, asset_id, [](const auto& asset) { return std::string_view(asset->id()); });
+  return found == assets_.end() ? nullptr : found->get();
+}
+
+// What the hub asks for, on the MQTT client's thread.
+Status Agent::obey(const model::CommandMessage& command) {
+  Asset* asset = find(command.asset_id);
+  if (asset == nullptr) return fail(ErrorCode::kNotFound, "no asset '{}'", command.asset_id);
+  if (command.kind == model::CommandKind::kAcknowledge) {
+    asset->acknowledge();
+  } else {
+    asset->shelve_ns(int64_t{command.minutes} * 60 * 1'000'000'000);
+  }
   return {};
 }
 
@@ -142,9 +183,9 @@ void Agent::add_pages() {
 net::http::Response Agent::act(const net::http::Request& request) {
   const json wanted = json::parse(request.body, nullptr, false);
   const std::string id = wanted.is_object() ? wanted.value("asset_id", std::string()) : std::string();
-  const auto found = std::ranges::find(assets_, id, [](const auto& asset) { return asset->id(); });
-  if (found == assets_.end()) return {.status = 404, .body = "no such asset\n"};
-  Asset& asset = **found;
+  Asset* const found = find(id);
+  if (found == nullptr) return {.status = 404, .body = "no such asset\n"};
+  Asset& asset = *found;
   if (request.path == "/api/acknowledge") {
     asset.acknowledge();
     log_event(Level::kInfo, "alarm_acknowledged", {{"asset_id", id}, {"by", "page"}});
@@ -229,6 +270,7 @@ Status Agent::run() {
   started_ = true;
   log_event(Level::kInfo, "started",
             {{"version", options_.version}, {"device_id", config_.device_id}, {"assets", assets_.size()}});
+  if (uplink_) MW_CHECK_OK(uplink_->start());
   for (const auto& asset : assets_) asset->start();
   MW_CHECK_OK(load_judges(true));
   int64_t next_tick = 0;
@@ -237,6 +279,7 @@ Status Agent::run() {
       for (const auto& asset : assets_) asset->tick();
       retry_judges();
       monitor_.tick();
+      if (uplink_) uplink_->tick(monitor_.system());
       write_status("running");
       next_tick = clock_.monotonic_ns() + int64_t{kTickMs} * 1'000'000;
     }
@@ -307,15 +350,16 @@ void Agent::reload_asset(Asset& asset, const AssetConfig& wanted) {
 void Agent::write_status(std::string_view state) {
   json assets = json::array();
   for (const auto& asset : assets_) assets.push_back(asset->status());
-  const json status = {{"timestamp", format_utc(clock_.wall_ns())},
-                       {"state", state},
-                       {"device_id", config_.device_id},
-                       {"factory_id", config_.factory_id},
-                       {"line_id", config_.line_id},
-                       {"version", options_.version},
-                       {"pid", ::getpid()},
-                       {"uptime_s", static_cast<double>(clock_.monotonic_ns() - started_ns_) / kNanosPerSecond},
-                       {"assets", assets}};
+  json status = {{"timestamp", format_utc(clock_.wall_ns())},
+                 {"state", state},
+                 {"device_id", config_.device_id},
+                 {"factory_id", config_.factory_id},
+                 {"line_id", config_.line_id},
+                 {"version", options_.version},
+                 {"pid", ::getpid()},
+                 {"uptime_s", static_cast<double>(clock_.monotonic_ns() - started_ns_) / kNanosPerSecond},
+                 {"assets", assets}};
+  if (uplink_) status["uplink"] = uplink_->status();
   const Status written = replace_file(config_.status, status.dump(2) + "\n");
   if (!written && !status_failed_) log_event(Level::kError, "status_not_written", {{"error", written.error().message}});
   status_failed_ = !written;
@@ -330,6 +374,7 @@ Status Agent::stop() {
       result = finished;
     }
   }
+  if (uplink_) uplink_->stop();
   write_status("stopped");
   log_event(Level::kInfo, "stopped", json::object());
   return result;

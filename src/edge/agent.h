@@ -14,6 +14,7 @@
 #include "edge/asset.h"
 #include "edge/config.h"
 #include "edge/monitor/monitor.h"
+#include "edge/uplink/uplink.h"
 
 namespace millwright::edge {
 
@@ -52,6 +53,9 @@ class Agent {
   [[nodiscard]] bool all_ended() const;
   void write_status(std::string_view state);
   void add_pages();
+  Status open_uplink();
+  Status obey(const model::CommandMessage& command);
+  [[nodiscard]] Asset* find(std::string_view asset_id) const;
   net::http::Response act(const net::http::Request& request);
   Status stop();
 
@@ -65,6 +69,7 @@ class Agent {
   bool started_ = false;
   bool status_failed_ = false;
   Monitor monitor_;
+  std::unique_ptr<Uplink> uplink_;  // none without an mqtt section
   std::vector<std::unique_ptr<Asset>> assets_;
   // Bundles that could not be loaded for a trouble that may pass, by asset id.
   struct Retry {

@@ -95,7 +95,8 @@ Asset::Asset(const Settings& settings)
       windows_(settings.asset.window.channels, settings.asset.window.length),
       operator_view_(settings.asset),
       labels_(settings.config.state / settings.asset.id / "labels.jsonl", settings.asset.id, settings.clock),
-      show_(settings.show) {}
+      show_(settings.show),
+      durable_(settings.durable) {}
 
 Result<std::unique_ptr<Asset>> Asset::create(const Settings& settings) {
   std::unique_ptr<Asset> asset(new Asset(settings));
@@ -142,6 +143,7 @@ Status Asset::open_records(const Config& config) {
   const auto folder = config.state / config_.id;
   journal_ = std::make_unique<Journal>(MW_TRY(Journal::open(
       folder / "records", {.max_file_bytes = config_.records.max_file_bytes, .max_files = config_.records.max_files})));
+  journal_start_ = journal_->tail().stroke_id;
   ledger_ = std::make_unique<Ledger>(MW_TRY(Ledger::open({.path = folder / "ledger",
                                                           .slots = config_.records.ledger_slots,
                                                           .boot_id = boot_id(),
@@ -182,6 +184,7 @@ void Asset::log_recovery() const {
 void Asset::heard(const model::StrokeRecord& record) {
   const int64_t now = clock_.monotonic_ns();
   metrics_.heard(record, now);
+  if (durable_) durable_(record.stroke_id);
   show(record, now);
   const json stroke = {{"asset_id", config_.id}, {"stroke_id", record.stroke_id}};
   const auto log = [&](Level level, std::string_view event, json more) {

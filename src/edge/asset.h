@@ -43,6 +43,8 @@ class Asset {
     metrics::Registry& metrics;    // outlives the asset
     // One line of JSON for the operator's page, on any thread.
     std::function<void(std::string_view asset_id, std::string_view json)> show;
+    // This stroke is in the journal; on the writer's thread, must not wait.
+    std::function<void(uint64_t stroke_id)> durable;
   };
   // Opens source, ledger, journal and output; recovers what a kill left behind.
   static Result<std::unique_ptr<Asset>> create(const Settings& settings);
@@ -69,6 +71,8 @@ class Asset {
 
   [[nodiscard]] const std::string& id() const { return config_.id; }
   [[nodiscard]] const AssetConfig& config() const { return config_; }
+  // The last stroke in the journal when it was opened.
+  [[nodiscard]] uint64_t journal_start() const { return journal_start_; }
   [[nodiscard]] bool live() const { return source_->live(); }
   [[nodiscard]] bool ended() const { return ended_.load(std::memory_order_acquire); }
   [[nodiscard]] const Digest& model() const { return model_; }
@@ -105,6 +109,8 @@ class Asset {
   OperatorView operator_view_;
   LabelLog labels_;
   const std::function<void(std::string_view, std::string_view)> show_;
+  const std::function<void(uint64_t)> durable_;
+  uint64_t journal_start_ = 0;
   std::unique_ptr<StrokeLoop> loop_;
   std::thread thread_;
   std::atomic<bool> ended_{false};

@@ -35,7 +35,8 @@ class AssetTest : public testing::Test {
                           .fast = true,
                           .on_end = {},
                           .metrics = registry_,
-                          .show = {}});
+                          .show = {},
+                          .durable = {}});
   }
 
   TemporaryFolder folder_;

@@ -8,6 +8,7 @@
 #include "edge/agent.h"
 #include "edge/bundle_judge.h"
 #include "edge/plc/plc_output.h"
+#include "edge/uplink/uplink.h"
 #include "net/http/server.h"
 
 namespace millwright::edge {
@@ -110,6 +111,7 @@ std::vector<CheckLine> check_config(const std::filesystem::path& file) {
   lines.push_back(check_lock(config->state));
   lines.push_back(check_folder("status", config->status.parent_path()));
   lines.push_back(check_http(config->http));
+  for (const UplinkCheck& line : check_uplink(*config)) lines.push_back({line.good, "mqtt", line.found});
   for (const AssetConfig& asset : config->assets) check_asset(asset, lines);
   return lines;
 }

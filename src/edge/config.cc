@@ -221,6 +221,26 @@ void read_http(Section section, HttpConfig& http) {
   section.finish();
 }
 
+void read_mqtt(Section section, MqttConfig& mqtt, const std::filesystem::path& folder) {
+  constexpr int64_t kLastPort = 65'535;
+  constexpr std::array<std::string_view, 2> kLeaveOn = {"hub", "puback"};
+  section.text("host", mqtt.host, true);
+  section.boolean("tls", mqtt.tls);
+  if (!mqtt.tls) mqtt.port = 1883;
+  section.integer("port", mqtt.port, {1, kLastPort});
+  section.text("prefix", mqtt.prefix);
+  section.text("client_id", mqtt.client_id);
+  section.integer("keepalive_s", mqtt.keepalive_s, {5, 3600});
+  section.boolean("allow_tls12", mqtt.allow_tls12);
+  section.path("ca_file", mqtt.ca_file, folder, mqtt.tls);
+  section.path("certificate_file", mqtt.certificate_file, folder);
+  section.path("key_file", mqtt.key_file, folder, !mqtt.certificate_file.empty());
+  section.path("credentials_file", mqtt.credentials_file, folder);
+  mqtt.alerts_leave_on = static_cast<AlertsLeaveOn>(section.choice("alerts_leave_on", kLeaveOn, 0));
+  section.number("replay_per_s", mqtt.replay_per_s, {1.0, 100'000.0});
+  section.finish();
+}
+
 void read_assets(const toml::table& root, Config& config, Problems& problems, const std::filesystem::path& folder) {
   const toml::node* node = root.get("asset");
   const toml::array* assets = node == nullptr ? nullptr : node->as_array();
@@ -285,6 +305,7 @@ Result<Config> parse_config(std::string_view text, const std::string& name, cons
     agent->finish();
   }
   if (auto http = root.section("http")) read_http(*http, config.http);
+  if (auto mqtt = root.section("mqtt")) read_mqtt(*mqtt, config.mqtt.emplace(), folder);
   read_assets(parsed.table(), config, problems, folder);
   root.expect("asset");
   root.finish();
@@ -318,6 +339,7 @@ std::vector<std::string> restart_settings(const Config& running, const Config& w
     names.emplace_back("agent");
   }
   if (running.http != wanted.http) names.emplace_back("http");
+  if (running.mqtt != wanted.mqtt) names.emplace_back("mqtt");
   const auto missing = [&](const Config& from, const Config& in, std::string_view what) {
     for (const AssetConfig& asset : from.assets) {
       const bool there =

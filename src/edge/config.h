@@ -102,6 +102,30 @@ struct HttpConfig {
   bool operator==(const HttpConfig&) const = default;
 };
 
+// When an alert may leave the outbox.
+enum class AlertsLeaveOn : uint8_t {
+  kHub,     // the hub says that it has stored them: no broker's crash can lose one
+  kPuback,  // the broker has taken them: one that forgets what it acknowledged loses them
+};
+
+// Secrets are in files, never here.
+struct MqttConfig {
+  std::string host;
+  uint16_t port = 8883;
+  std::string prefix;     // of every topic
+  std::string client_id;  // empty: the device's id
+  uint16_t keepalive_s = 30;
+  bool tls = true;
+  bool allow_tls12 = false;
+  std::filesystem::path ca_file;
+  std::filesystem::path certificate_file;
+  std::filesystem::path key_file;
+  std::filesystem::path credentials_file;  // two lines: user and password
+  AlertsLeaveOn alerts_leave_on = AlertsLeaveOn::kHub;
+  double replay_per_s = 500.0;
+  bool operator==(const MqttConfig&) const = default;
+};
+
 struct Config {
   std::filesystem::path file;  // where it was read from
   std::string device_id;
@@ -110,6 +134,7 @@ struct Config {
   std::filesystem::path state;   // folder: ledgers, records, lock
   std::filesystem::path status;  // file; default: state/status.json
   HttpConfig http;
+  std::optional<MqttConfig> mqtt;
   std::vector<AssetConfig> assets;
 };
 

@@ -210,7 +210,7 @@ Result<StrokeMessage> parse_stroke_message(std::string_view payload) {
   return MW_TRY_IN("stroke message", stroke_from(object));
 }
 
-std::string health_message(const HealthMessage& health) {
+std::string health_line(const HealthMessage& health) {
   std::string out =
       fmt::format(R"({{"timestamp":{},"device_id":{})", json_text(health.timestamp), json_text(health.device_id));
   append_figure(out, "cpu_pct", health.cpu_pct);
@@ -219,9 +219,10 @@ std::string health_message(const HealthMessage& health) {
   for (const auto& [key, value] : health.figures) {
     if (is_figure_name(key) && std::isfinite(value)) fmt::format_to(std::back_inserter(out), R"(,"{}":{})", key, value);
   }
-  fmt::format_to(std::back_inserter(out), ",{}}}", identity_member(health.identity));
-  return out;
+  return out + "}";
 }
+
+std::string health_message(const HealthMessage& health) { return stroke_message(health_line(health), health.identity); }
 
 Result<HealthMessage> parse_health_message(std::string_view payload) {
   const json object = MW_TRY_IN("health message", parse_object(payload));

@@ -54,6 +54,8 @@ struct HealthMessage {
   std::optional<double> temp_c;                         // nothing: no sensor; one decimal
   std::vector<std::pair<std::string, double>> figures;  // more: names of a-z, 0-9 and '_'; finite
 };
+// Without its identity: what is stored, and sent later through stroke_message().
+std::string health_line(const HealthMessage& health);
 std::string health_message(const HealthMessage& health);
 Result<HealthMessage> parse_health_message(std::string_view payload);
 

@@ -8,10 +8,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "edge/fake_records.h"
 #include "edge/operator/label_log.h"
 #include "edge/operator/operator_view.h"
 #include "edge/operator/page.h"
-#include "edge/fake_records.h"
 
 namespace millwright::edge {
 namespace {

@@ -12,10 +12,11 @@ constexpr double kBurstSeconds = 0.2;  // of the replay's pace
 constexpr size_t kMaxUnproven = 4'096;
 // What is in flight belongs to live messages first: a backlog may never fill the client's queue.
 constexpr size_t kRoomForLive = 32;
-constexpr std::array kSent = {Stream::kAlerts, Stream::kScores};
+constexpr std::array kSent = {Stream::kAlerts, Stream::kScores, Stream::kHealth};
 
 model::Channel channel_of(Stream stream) {
-  return stream == Stream::kAlerts ? model::Channel::kAlerts : model::Channel::kScores;
+  if (stream == Stream::kAlerts) return model::Channel::kAlerts;
+  return stream == Stream::kScores ? model::Channel::kScores : model::Channel::kHealth;
 }
 
 }  // namespace
@@ -31,14 +32,19 @@ void Sender::connected() {
   unproven_.clear();
   proofs_.clear();
   alerts_wait_ = false;
+  silent_until_ns_ = 0;
   replay_ns_ = clock_.monotonic_ns();
   replay_tokens_ = options_.replay_per_s * kBurstSeconds;
 }
 
 Status Sender::step() {
   if (!publisher_.connected()) return {};
-  resend_alerts();
   const int64_t now = clock_.monotonic_ns();
+  if (silent_until_ns_ != 0) {
+    if (now < silent_until_ns_) return {};
+    connected();
+  }
+  resend_alerts();
   replay_tokens_ =
       std::min(options_.replay_per_s * kBurstSeconds,
                replay_tokens_ + options_.replay_per_s * static_cast<double>(now - replay_ns_) / kNanosPerSecond);
@@ -80,18 +86,18 @@ Status Sender::send_backlog(Stream stream) {
 }
 
 bool Sender::send(const StoredMessage& message, bool historical) {
-  const bool live_score = message.stream == Stream::kScores && !historical;
+  const bool at_most_once = message.stream != Stream::kAlerts && !historical;
   const uint64_t token = next_token_++;
   const model::MessageIdentity identity{.boot_id = message.boot_id, .seq = message.sequence, .historical = historical};
   const bool taken =
       publisher_.publish({.topic = topics_.asset(options_.line_id, message.asset, channel_of(message.stream)),
                           .payload = model::stroke_message(message.payload, identity),
-                          .qos = live_score ? 0 : 1,
+                          .qos = at_most_once ? 0 : 1,
                           .retain = false,
                           .token = token});
   if (!taken) return false;
   const Sent sent{.stream = message.stream, .boot_id = message.boot_id, .sequence = message.sequence};
-  if (live_score) {
+  if (at_most_once) {
     if (unproven_.empty()) unproven_since_ns_ = clock_.monotonic_ns();
     unproven_.push_back(sent);
     figures_.unconfirmed_scores = unproven_.size();
@@ -110,8 +116,20 @@ void Sender::forget(const Sent& sent) {
   figures_.confirmed += outbox_.acknowledge(sent.boot_id, std::span(&sent.sequence, 1));
 }
 
+// The broker lives and the hub does not: what is sent now is lost. All waits, and is tried again after a while.
+bool Sender::unheard(const net::mqtt::Delivery& delivery) {
+  if (!delivery.nobody_listened() || options_.alerts_leave_on != AlertsLeaveOn::kHub) return false;
+  ++figures_.unheard;
+  if (silent_until_ns_ == 0) silent_until_ns_ = clock_.monotonic_ns() + options_.ask_again_ns;
+  unproven_.clear();
+  proofs_.clear();
+  figures_.unconfirmed_scores = 0;
+  return true;
+}
+
 void Sender::delivered(const net::mqtt::Delivery& delivery) {
   using net::mqtt::Outcome;
+  if (unheard(delivery)) return;
   if (const auto proof = std::ranges::find(proofs_, delivery.token, &Proof::token); proof != proofs_.end()) {
     if (delivery.outcome == Outcome::kAccepted) {
       const size_t proven = std::min(proof->scores, unproven_.size());

@@ -11,23 +11,19 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "edge/config.h"
 #include "edge/outbox/outbox.h"
 #include "model/telemetry.h"
 #include "net/mqtt/message.h"
 
 namespace millwright::edge {
 
-// When an alert may leave the outbox.
-enum class AlertsLeaveOn : uint8_t {
-  kHub,     // the hub says that it has stored them: no broker's crash can lose one
-  kPuback,  // the broker has taken them: one that forgets what it acknowledged loses them
-};
-
 struct SenderOptions {
   std::string line_id;
   AlertsLeaveOn alerts_leave_on = AlertsLeaveOn::kHub;
   double replay_per_s = 500.0;  // of what was stored while the link was down; live messages are not counted
   int64_t resend_after_ns = 30'000'000'000;  // an alert that no hub has confirmed
+  int64_t ask_again_ns = 30'000'000'000;     // where the broker said that nobody listens
   int64_t confirm_after_ns = 5'000'000'000;  // scores sent live wait so long for a proof that they arrived
 };
 
@@ -36,6 +32,7 @@ struct SenderFigures {
   uint64_t historical = 0;          // sent later
   uint64_t resent = 0;              // alerts sent again for want of a confirmation
   uint64_t refused = 0;             // by the broker
+  uint64_t unheard = 0;             // taken by the broker while nobody listened
   uint64_t confirmed = 0;           // left the outbox
   uint64_t unconfirmed_scores = 0;  // sent live, not proven yet
 };
@@ -85,6 +82,7 @@ class Sender {
   bool send(const StoredMessage& message, bool historical);
   void forget(const Sent& sent);
   void resend_alerts();
+  bool unheard(const net::mqtt::Delivery& delivery);
 
   Outbox& outbox_;
   net::mqtt::Publisher& publisher_;
@@ -101,6 +99,7 @@ class Sender {
   int64_t replay_ns_ = 0;
   int64_t alerts_sent_ns_ = 0;  // the newest of those that wait for the hub
   bool alerts_wait_ = false;
+  int64_t silent_until_ns_ = 0;  // nobody listens; 0: somebody may
   SenderFigures figures_;
 };
 

@@ -181,6 +181,24 @@ TEST_F(SenderTest, WhatTheBrokerRefusesStaysAndIsCounted) {
   EXPECT_EQ(waiting(Stream::kScores), 1U);
 }
 
+TEST_F(SenderTest, WhereNobodyListensNothingLeavesAndAllIsTriedAgain) {
+  store(Stream::kScores, 1);
+  ASSERT_TRUE(sender_->step());
+  sender_->proving(7);
+  sender_->delivered({.token = 7, .outcome = Outcome::kAccepted, .reason = net::mqtt::kReasonNoSubscriber});
+  EXPECT_EQ(waiting(Stream::kScores), 1U);
+  client_.sent.clear();
+  client_.waiting = 0;
+  store(Stream::kScores, 2);
+  ASSERT_TRUE(sender_->step());
+  EXPECT_THAT(client_.sent, IsEmpty()) << "until it is asked again";
+  clock_.advance_ns(31 * kSecond);
+  ASSERT_TRUE(sender_->step());
+  EXPECT_THAT(client_.sent, SizeIs(2));
+  answer_all();
+  EXPECT_EQ(waiting(Stream::kScores), 0U);
+}
+
 TEST_F(SenderTest, AFullClientIsNoLoss) {
   client_.most = 3;
   for (uint64_t i = 1; i <= 10; ++i) store(Stream::kScores, i);

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "edge/uplink/uplink.h"
+
+#include <pthread.h>
+
+#include <chrono>
+
+#include <nlohmann/json.hpp>
+
+#include "edge/event_log.h"
+
+namespace millwright::edge {
+namespace {
+
+using nlohmann::json;
+
+constexpr auto kPace = std::chrono::milliseconds(100);
+constexpr int64_t kUpkeepNs = 5'000'000'000;
+constexpr int64_t kHealthNs = 60'000'000'000;
+constexpr std::array kStreamsShown = {Stream::kAlerts, Stream::kScores, Stream::kHealth};
+
+OutboxOptions outbox_options(const Config& config) {
+  OutboxOptions options;
+  options.folder = config.state / "outbox";
+  return options;
+}
+
+SenderOptions sender_options(const Config& config) {
+  return {.line_id = config.line_id,
+          .alerts_leave_on = config.mqtt->alerts_leave_on,
+          .replay_per_s = config.mqtt->replay_per_s};
+}
+
+}  // namespace
+
+net::mqtt::ClientOptions mqtt_client_options(const Config& config) {
+  const MqttConfig& mqtt = *config.mqtt;
+  net::mqtt::ClientOptions options;
+  options.host = mqtt.host;
+  options.port = mqtt.port;
+  options.client_id = mqtt.client_id.empty() ? config.device_id : mqtt.client_id;
+  options.keepalive_s = mqtt.keepalive_s;
+  if (mqtt.tls) {
+    options.tls = net::mqtt::TlsOptions{.ca_file = mqtt.ca_file,
+                                        .certificate_file = mqtt.certificate_file,
+                                        .key_file = mqtt.key_file,
+                                        .allow_tls12 = mqtt.allow_tls12};
+  }
+  options.credentials_file = mqtt.credentials_file;
+  options.seed = std::hash<std::string>()(config.factory_id + '/' + config.device_id);
+  return options;
+}
+
+Uplink::Uplink(Settings settings, model::Topics topics)
+    : settings_(std::move(settings)),
+      topics_(std::move(topics)),
+      clock_(settings_.clock),
+      outbox_(outbox_options(settings_.config), clock_),
+      feeder_(outbox_, settings_.sources, clock_) {}
+
+Result<std::unique_ptr<Uplink>> Uplink::create(Settings settings) {
+  const Config& config = settings.config;
+  model::Topics topics = MW_TRY(model::Topics::create(config.mqtt->prefix, config.factory_id, config.device_id));
+  MW_CHECK_OK(net::mqtt::check_shape(mqtt_client_options(config)));
+  std::error_code ignored;
+  std::filesystem::create_directories(config.state / "outbox", ignored);
+  std::unique_ptr<Uplink> uplink(new Uplink(std::move(settings), std::move(topics)));
+  // The feeder opens it again where this fails.
+  if (const Status opened = uplink->outbox_.open(); !opened) {
+    uplink->logged_store_ = opened.error().message;
+    log_event(Level::kError, "outbox_not_open", {{"error", opened.error().message}});
+  }
+  uplink->make_series();
+  return uplink;
+}
+
+Uplink::~Uplink() { stop(); }
+
+net::mqtt::ClientOptions Uplink::client_options() {
+  net::mqtt::ClientOptions options = mqtt_client_options(settings_.config);
+  options.filters = {topics_.edge(model::Channel::kAck), topics_.edge(model::Channel::kCommand)};
+  options.status_topic = topics_.edge(model::Channel::kStatus);
+  options.status = [this](bool online) {
+    return model::status_message(
+        {.device_id = settings_.config.device_id, .online = online, .timestamp = format_utc(clock_.wall_ns())});
+  };
+  return options;
+}
+
+Status Uplink::start() {
+  feeder_.start();
+  client_ = MW_TRY(net::mqtt::Client::start(client_options(), *this));
+  {
+    const std::lock_guard lock(mutex_);
+    sender_ = std::make_unique<Sender>(outbox_, *client_, topics_, sender_options(settings_.config), clock_);
+    if (client_->connected()) sender_->connected();
+  }
+  thread_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), "uplink");
+    run();
+  });
+  return {};
+}
+
+void Uplink::run() {
+  while (!stopping_.load(std::memory_order_acquire)) {
+    std::unique_lock lock(mutex_);
+    // A store that closed itself comes back through the feeder; until then there is nothing to read.
+    if (outbox_.is_open()) {
+      if (const Status sent = sender_->step(); !sent && sent.error().message != logged_store_) {
+        logged_store_ = sent.error().message;
+        log_event(Level::kError, "outbox_not_read", {{"error", logged_store_}});
+      }
+      prove();
+    }
+    wake_.wait_for(lock, kPace);
+  }
+}
+
+// The status, said again, is the QoS 1 message that proves what went before it.
+void Uplink::prove() {
+  if (!sender_->wants_proof()) return;
+  const uint64_t token = next_token_++;
+  const std::string status = model::status_message(
+      {.device_id = settings_.config.device_id, .online = true, .timestamp = format_utc(clock_.wall_ns())});
+  sender_->proving(token);
+  if (client_->publish({.topic = topics_.edge(model::Channel::kStatus),
+                        .payload = status,
+                        .qos = 1,
+                        .retain = true,
+                        .token = token}))
+    return;
+  sender_->delivered({.token = token, .outcome = net::mqtt::Outcome::kUnanswered, .reason = 0});
+}
+
+void Uplink::stop() {
+  if (stopping_.exchange(true)) return;
+  feeder_.finish();
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  // Outside of the lock: its last callbacks take it.
+  if (client_) client_->stop();
+  (void)outbox_.tick();
+}
+
+void Uplink::on_connected() {
+  const std::lock_guard lock(mutex_);
+  if (sender_) sender_->connected();
+  logged_loss_.clear();
+  log_event(Level::kInfo, "broker_connected", {{"host", settings_.config.mqtt->host}});
+  wake_.notify_all();
+}
+
+// Once per cause: a plant's broker may be away for days.
+void Uplink::on_disconnected(std::string_view why) {
+  const std::lock_guard lock(mutex_);
+  if (logged_loss_ == why) return;
+  logged_loss_ = why;
+  log_event(Level::kWarning, "broker_lost", {{"host", settings_.config.mqtt->host}, {"error", why}});
+}
+
+void Uplink::on_delivery(const net::mqtt::Delivery& delivery) {
+  const std::lock_guard lock(mutex_);
+  if (sender_) sender_->delivered(delivery);
+  wake_.notify_all();
+}
+
+void Uplink::on_message(std::string_view topic, std::string_view payload, bool retained) {
+  if (topic == topics_.edge(model::Channel::kAck)) {
+    const auto ack = model::parse_ack_message(payload);
+    if (!ack || ack->device_id != settings_.config.device_id) return;
+    const std::lock_guard lock(mutex_);
+    if (sender_) sender_->acknowledged(*ack);
+    return;
+  }
+  // A retained command would be obeyed again at every start.
+  if (retained || topic != topics_.edge(model::Channel::kCommand)) return;
+  const auto command = model::parse_command_message(payload);
+  if (!command || command->device_id != settings_.config.device_id) {
+    log_event(Level::kWarning, "command_refused",
+              {{"error", command ? std::string("it is for another device") : command.error().message}});
+    return;
+  }
+  if (command->command_id == last_command_) return;
+  last_command_ = command->command_id;
+  const Status done = settings_.command(*command);
+  log_event(done ? Level::kInfo : Level::kWarning, done ? "command_done" : "command_refused",
+            {{"command_id", command->command_id},
+             {"asset_id", command->asset_id},
+             {"user", command->user},
+             {"error", done ? std::string() : done.error().message}});
+}
+
+void Uplink::tick(const SystemFigures& system) {
+  const int64_t now = clock_.monotonic_ns();
+  if (now >= next_upkeep_ns_) {
+    next_upkeep_ns_ = now + kUpkeepNs;
+    const Status kept = outbox_.is_open() ? outbox_.tick() : Status();
+    const std::string error = kept ? feeder_.figures().last_error : kept.error().message;
+    if (!error.empty() && error != logged_store_) log_event(Level::kError, "outbox_failing", {{"error", error}});
+    if (error.empty() && !logged_store_.empty()) log_event(Level::kInfo, "outbox_good", json::object());
+    const std::lock_guard lock(mutex_);
+    logged_store_ = error;
+  }
+  if (now < next_health_ns_ || !outbox_.is_open()) return;
+  next_health_ns_ = now + kHealthNs;
+  model::HealthMessage health;
+  health.timestamp = format_utc(clock_.wall_ns());
+  health.device_id = settings_.config.device_id;
+  health.cpu_pct = system.cpu_percent.value_or(0.0);
+  health.gpu_pct = system.gpu_percent;
+  health.temp_c = system.temperature_celsius;
+  const OutboxFigures figures = outbox_.figures();
+  health.figures = {{"memory_pct", system.memory_percent.value_or(0.0)},
+                    {"outbox_headroom_s", figures.headroom_s},
+                    {"resident_bytes", static_cast<double>(system.process_resident_bytes)}};
+  const std::string line = model::health_line(health);
+  std::vector<Message> messages;
+  for (const AssetConfig& asset : settings_.config.assets) {
+    messages.push_back({.stream = Stream::kHealth, .asset = asset.id, .wall_ns = clock_.wall_ns(), .payload = line});
+  }
+  (void)outbox_.append(messages);  // the feeder finds out why, and says so
+}
+
+void Uplink::make_series() {
+  settings_.metrics.before_scrape([this] { update_series(); });
+  update_series();
+}
+
+void Uplink::update_series() {
+  const metrics::Labels box = {{"device_id", settings_.config.device_id}, {"factory_id", settings_.config.factory_id}};
+  const auto with = [&box](std::initializer_list<std::pair<std::string, std::string>> more) {
+    metrics::Labels labels = box;
+    labels.insert(labels.end(), more);
+    return labels;
+  };
+  metrics::Registry& registry = settings_.metrics;
+  const OutboxFigures outbox = outbox_.figures();
+  for (const Stream stream : kStreamsShown) {
+    const StreamFigures& figures = outbox.streams[static_cast<size_t>(stream)];
+    const std::string label(name(stream));
+    registry.gauge({"edge_outbox_messages", "Messages that wait"}, with({{"stream", label}}))
+        .set(static_cast<double>(figures.messages));
+    registry.gauge({"edge_outbox_bytes", "Bytes that waiting messages take"}, with({{"stream", label}}))
+        .set(static_cast<double>(figures.bytes));
+    registry.counter({"edge_outbox_delivered_total", "Messages that left delivered"}, with({{"stream", label}}))
+        .set_total(figures.delivered);
+    for (size_t reason = 0; reason < kDropReasons; ++reason) {
+      registry
+          .counter({"edge_outbox_dropped_total", "Messages that left undelivered"},
+                   with({{"stream", label}, {"reason", std::string(name(static_cast<DropReason>(reason)))}}))
+          .set_total(figures.drops[reason]);
+    }
+  }
+  registry
+      .gauge({"edge_outbox_headroom_seconds", "Until the oldest are given up, at the present rate"},
+             with({{"stream", "scores"}}))
+      .set(outbox.headroom_s);
+  registry.gauge({"edge_outbox_open", "1 while the store can be trusted"}, box).set(outbox.open ? 1.0 : 0.0);
+  registry.counter({"edge_outbox_quarantined_total", "Damaged places found in the store"}, box)
+      .set_total(outbox.quarantined);
+  registry.counter({"edge_outbox_strokes_not_fed_total", "Strokes that the journal no longer had"}, box)
+      .set_total(feeder_.figures().missing);
+  const net::mqtt::ClientFigures client = client_ ? client_->figures() : net::mqtt::ClientFigures{};
+  registry.gauge({"edge_mqtt_connected", "1 while a broker has accepted this box"}, box)
+      .set(client.connected ? 1.0 : 0.0);
+  registry.counter({"edge_mqtt_connects_total", "Connections that a broker accepted"}, box).set_total(client.connects);
+  registry.counter({"edge_mqtt_attempts_total", "Attempts to connect"}, box).set_total(client.attempts);
+  registry.counter({"edge_mqtt_refused_total", "Messages that the broker refused"}, box).set_total(client.refused);
+  registry.counter({"edge_mqtt_sent_bytes_total", "Payload handed to the network"}, box).set_total(client.sent_bytes);
+}
+
+Uplink::Figures Uplink::figures() {
+  const OutboxFigures outbox = outbox_.figures();
+  Figures figures{.connected = client_ && client_->connected(), .headroom_s = outbox.headroom_s};
+  for (const StreamFigures& stream : outbox.streams) figures.waiting += stream.messages;
+  if (client_) figures.last_error = client_->last_error();
+  return figures;
+}
+
+json Uplink::status() {
+  const Figures now = figures();
+  const OutboxFigures outbox = outbox_.figures();
+  const FeederFigures feeder = feeder_.figures();
+  SenderFigures sender;
+  {
+    const std::lock_guard lock(mutex_);
+    if (sender_) sender = sender_->figures();
+  }
+  return {{"connected", now.connected},
+          {"last_error", now.last_error},
+          {"outbox",
+           {{"open", outbox.open},
+            {"waiting", now.waiting},
+            {"alerts_waiting", outbox.streams[0].messages},
+            {"headroom_s", now.headroom_s},
+            {"error", outbox.last_error}}},
+          {"fed", {{"scores", feeder.scores}, {"alerts", feeder.alerts}, {"missing", feeder.missing}}},
+          {"sent",
+           {{"live", sender.live},
+            {"historical", sender.historical},
+            {"confirmed", sender.confirmed},
+            {"refused", sender.refused}}},
+          {"sent_bytes", client_ ? client_->figures().sent_bytes : 0}};
+}
+
+std::vector<UplinkCheck> check_uplink(const Config& config) {
+  constexpr int64_t kProbeMs = 5'000;
+  if (!config.mqtt) return {{true, "none: records stay on this box"}};
+  const net::mqtt::ClientOptions options = mqtt_client_options(config);
+  std::vector<UplinkCheck> lines;
+  if (const Status fits = net::mqtt::check(options); !fits) return {{false, fits.error().message}};
+  const Status reached = net::mqtt::probe(options, kProbeMs);
+  lines.push_back({reached.has_value(), reached ? fmt::format("{} port {} lets this box in", options.host, options.port)
+                                                : reached.error().message});
+  if (config.mqtt->alerts_leave_on == AlertsLeaveOn::kPuback) {
+    lines.push_back({true,
+                     "alerts leave on the broker's acknowledgement: a broker that crashes may forget some; with a hub, "
+                     "use alerts_leave_on = \"hub\""});
+  }
+  return lines;
+}
+
+}  // namespace millwright::edge

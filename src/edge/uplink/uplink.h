@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// The box's word to the fleet: outbox, feeder, MQTT client and the thread between them. Nothing here is on the stroke's
+// path; whatever fails here is tried again, and what is stored waits.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "edge/config.h"
+#include "edge/health/system_probe.h"
+#include "edge/outbox/feeder.h"
+#include "edge/outbox/outbox.h"
+#include "edge/uplink/sender.h"
+#include "metrics/registry.h"
+#include "net/mqtt/client.h"
+
+namespace millwright::edge {
+
+class Uplink final : public net::mqtt::ClientEvents {
+ public:
+  struct Settings {
+    const Config& config;  // with its mqtt section
+    const Clock& clock;
+    metrics::Registry& metrics;
+    std::vector<FeedSource> sources;  // one per asset, in the order of the configuration
+    // What the hub asks for; on the client's thread. The error is logged.
+    std::function<Status(const model::CommandMessage&)> command;
+  };
+  // Opens the outbox; where the disk refuses, it is tried again later. An error only where the configuration can never
+  // work.
+  static Result<std::unique_ptr<Uplink>> create(Settings settings);
+  ~Uplink() override;
+  Uplink(const Uplink&) = delete;
+  Uplink& operator=(const Uplink&) = delete;
+
+  // Any record writer: this stroke of asset `index` is in the journal. Never waits.
+  void note(size_t index, uint64_t stroke_id) noexcept { feeder_.note(index, stroke_id); }
+  Status start();
+  // Feeds what is left and says offline; at most a few seconds. What was not sent waits for the next start.
+  void stop();
+  // Control thread, about once a second: the outbox's upkeep, and the box's health once a minute.
+  void tick(const SystemFigures& system);
+
+  // For the status file and the operator's page.
+  struct Figures {
+    bool connected = false;
+    uint64_t waiting = 0;  // messages
+    double headroom_s = 0.0;
+    std::string last_error;
+  };
+  [[nodiscard]] Figures figures();
+  [[nodiscard]] nlohmann::json status();
+
+  // --- ClientEvents, on the client's thread
+  void on_connected() override;
+  void on_disconnected(std::string_view why) override;
+  void on_delivery(const net::mqtt::Delivery& delivery) override;
+  void on_message(std::string_view topic, std::string_view payload, bool retained) override;
+
+ private:
+  Uplink(Settings settings, model::Topics topics);
+  void make_series();
+  void update_series();
+  void run();
+  void prove();
+  net::mqtt::ClientOptions client_options();
+
+  Settings settings_;
+  const model::Topics topics_;
+  const Clock& clock_;
+  Outbox outbox_;
+  Feeder feeder_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::unique_ptr<Sender> sender_;  // guarded by mutex_
+  std::unique_ptr<net::mqtt::Client> client_;
+  std::thread thread_;
+  std::atomic<bool> stopping_{false};
+  std::string logged_loss_;  // guarded by mutex_
+  std::string logged_store_;
+  std::string last_command_;    // the client's thread only
+  uint64_t next_token_ = 1;     // guarded by mutex_
+  int64_t next_upkeep_ns_ = 0;  // the control thread only
+  int64_t next_health_ns_ = 0;
+};
+
+net::mqtt::ClientOptions mqtt_client_options(const Config& config);
+
+// What `--check` says of the section: that the files fit, that the broker lets this box in, and what a setting risks.
+struct UplinkCheck {
+  bool good = false;
+  std::string found;
+};
+std::vector<UplinkCheck> check_uplink(const Config& config);
+
+}  // namespace millwright::edge
