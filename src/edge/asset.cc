@@ -7,9 +7,6 @@
 
 #include "edge/event_log.h"
 #include "edge/make_output.h"
-#include "edge/recorded_source.h"
-#include "edge/simulated_press.h"
-#include "edge/udp_source.h"
 
 namespace millwright::edge {
 namespace {
@@ -19,13 +16,6 @@ using nlohmann::json;
 constexpr int64_t kNanosPerMilli = 1'000'000;
 constexpr int64_t kShowEveryNs = 200 * kNanosPerMilli;
 constexpr int64_t kShowAtLeastNs = 5'000 * kNanosPerMilli;  // so that a page knows a silent box from a dead one
-
-template <typename... Lambdas>
-struct Overloaded : Lambdas... {
-  using Lambdas::operator()...;
-};
-template <typename... Lambdas>
-Overloaded(Lambdas...) -> Overloaded<Lambdas...>;
 
 json percentiles(const LatencyHistogram& histogram) {
   const auto ms = [](uint64_t ns) { return static_cast<double>(ns) / kNanosPerMilli; };
@@ -38,54 +28,6 @@ json percentiles(const LatencyHistogram& histogram) {
 }
 
 }  // namespace
-
-Result<std::unique_ptr<SampleSource>> make_source(const AssetConfig& asset, bool fast, const Clock& clock) {
-  const WindowConfig& window = asset.window;
-  return std::visit(Overloaded{[&](const PressSourceConfig& from) -> Result<std::unique_ptr<SampleSource>> {
-                                 return MW_TRY(SimulatedPress::create({.press = from.press,
-                                                                       .strokes_per_minute = from.strokes_per_minute,
-                                                                       .first_stroke = from.first_stroke,
-                                                                       .strokes = from.strokes,
-                                                                       .fast = fast},
-                                                                      clock));
-                               },
-                               [&](const RecordingSourceConfig& from) -> Result<std::unique_ptr<SampleSource>> {
-                                 RecordedOptions options;
-                                 options.paths = from.paths;
-                                 options.read.scale = from.scale;
-                                 options.read.variable = from.variable;
-                                 options.read.columns = from.columns;
-                                 options.channels = window.channels;
-                                 options.rate_hz = window.rate_hz;
-                                 options.length = window.length;
-                                 options.strokes_per_minute = from.strokes_per_minute;
-                                 options.fast = fast;
-                                 return MW_TRY(RecordedSource::create(options, clock));
-                               },
-                               [&](const UdpSourceConfig& from) -> Result<std::unique_ptr<SampleSource>> {
-                                 return MW_TRY(UdpSource::create({.address = from.address,
-                                                                  .port = from.port,
-                                                                  .from = from.from,
-                                                                  .channels = window.channels,
-                                                                  .rate_hz = window.rate_hz},
-                                                                 clock));
-                               }},
-                    asset.source);
-}
-
-Status check_trigger(const AssetConfig& asset, const SampleSource& source) {
-  const bool external = std::holds_alternative<signal::ExternalTrigger>(asset.trigger);
-  const auto* recorded = dynamic_cast<const RecordedSource*>(&source);
-  if (recorded == nullptr) return {};
-  if (external && !recorded->has_triggers()) {
-    return fail(ErrorCode::kInvalidInput,
-                "one long recording has no external trigger; use kind = \"level\" or \"fixed\"");
-  }
-  if (!external && recorded->has_triggers()) {
-    return fail(ErrorCode::kInvalidInput, "a recording of windows is one trigger per window; use kind = \"external\"");
-  }
-  return {};
-}
 
 Asset::Asset(const Settings& settings)
     : config_(settings.asset),

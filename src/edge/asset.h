@@ -16,6 +16,7 @@
 #include "edge/journal.h"
 #include "edge/judge.h"
 #include "edge/ledger.h"
+#include "edge/make_source.h"
 #include "edge/monitor/asset_metrics.h"
 #include "edge/npy_collector.h"
 #include "edge/operator/label_log.h"
@@ -26,11 +27,6 @@
 #include "edge/windows/window_ring.h"
 
 namespace millwright::edge {
-
-// Makes the source that the configuration names.
-Result<std::unique_ptr<SampleSource>> make_source(const AssetConfig& asset, bool fast, const Clock& clock);
-// Source and trigger must suit one another (an external trigger needs a source that has one).
-Status check_trigger(const AssetConfig& asset, const SampleSource& source);
 
 class Asset {
  public:

@@ -263,29 +263,9 @@ void read_assets(const toml::table& root, Config& config, Problems& problems, co
   }
 }
 
-// toml++ 3.0 runs into undefined behaviour at a character from U+FB26 to U+FEFE outside of text (compatibility forms,
-// which nobody types): such a file is refused before it. Line of the first one; 0: there is none.
-size_t line_of_compatibility_form(std::string_view text) {
-  size_t line = 1;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\n') ++line;
-    // In UTF-8 EF AC A6 to EF BB BE.
-    if (text.size() - i < 3 || text[i] != '\xEF') continue;
-    const auto second = static_cast<unsigned char>(text[i + 1]);
-    const auto third = static_cast<unsigned char>(text[i + 2]);
-    const unsigned form = second * 256U + third;
-    if (form >= 0xACA6 && form <= 0xBBBE) return line;
-  }
-  return 0;
-}
-
 }  // namespace
 
 Result<Config> parse_config(std::string_view text, const std::string& name, const std::filesystem::path& folder) {
-  if (const size_t line = line_of_compatibility_form(text); line > 0) {
-    return fail(ErrorCode::kInvalidInput, "{}:{}: a character from U+FB26 to U+FEFE; write it in its ordinary form",
-                name, line);
-  }
   const toml::parse_result parsed = toml::parse(text, name);
   if (!parsed) {
     const auto& error = parsed.error();

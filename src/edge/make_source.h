@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "edge/config.h"
+#include "edge/source.h"
+
+namespace millwright::edge {
+
+// Makes the source that the configuration names.
+Result<std::unique_ptr<SampleSource>> make_source(const AssetConfig& asset, bool fast, const Clock& clock);
+// Source and trigger must suit one another (an external trigger needs a source that has one).
+Status check_trigger(const AssetConfig& asset, const SampleSource& source);
+
+}  // namespace millwright::edge
