@@ -24,5 +24,6 @@ Command evaluate_command(CLI::App& program);
 Command inspect_command(CLI::App& program);
 Command bench_command(CLI::App& program);
 Command demo_command(CLI::App& program);
+Command listen_command(CLI::App& program);
 
 }  // namespace millwright::apps

@@ -23,7 +23,7 @@ struct SenderOptions {
   AlertsLeaveOn alerts_leave_on = AlertsLeaveOn::kHub;
   double replay_per_s = 500.0;  // of what was stored while the link was down; live messages are not counted
   int64_t resend_after_ns = 30'000'000'000;  // an alert that no hub has confirmed
-  int64_t ask_again_ns = 30'000'000'000;     // where the broker said that nobody listens
+  int64_t ask_again_ns = 10'000'000'000;     // where the broker said that nobody listens
   int64_t confirm_after_ns = 5'000'000'000;  // scores sent live wait so long for a proof that they arrived
 };
 

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <memory>
+
+#include "apps/millwright/command.h"
+#include "base/descriptor.h"
+#include "net/mqtt/fleet_subscriber.h"
+
+namespace millwright::apps {
+namespace {
+
+struct Options {
+  net::mqtt::ClientOptions client;
+  std::string prefix;
+  std::filesystem::path ca;
+  std::filesystem::path certificate;
+  std::filesystem::path key;
+  std::filesystem::path store;
+};
+
+// One line per message on stdout. With a file for them, alerts are made durable there and then confirmed to the device.
+class Printer final : public net::mqtt::FleetEvents {
+ public:
+  explicit Printer(Descriptor store) : store_(std::move(store)) {}
+
+  bool on_alert(const model::StrokeMessage&, std::string_view payload) override {
+    print("alert", payload);
+    if (!store_.valid()) return false;
+    const std::string line = std::string(payload) + "\n";
+    return ::write(store_.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
+           ::fdatasync(store_.get()) == 0;
+  }
+  void on_score(const model::StrokeMessage&, std::string_view payload) override { print("score", payload); }
+  void on_health(const model::TopicParts&, const model::HealthMessage& message) override {
+    print("health", model::health_message(message));
+  }
+  void on_status(const model::TopicParts&, const model::StatusMessage& message) override {
+    print("status", model::status_message(message));
+  }
+  void on_refused(std::string_view, const Error& why) override {
+    std::fprintf(stderr, "millwright: refused a message: %s\n", why.message.c_str());
+  }
+
+ private:
+  static void print(const char* kind, std::string_view payload) {
+    fmt::print("{{\"kind\":\"{}\",\"content\":{}}}\n", kind, payload);
+    std::fflush(stdout);
+  }
+  Descriptor store_;
+};
+
+Result<int> listen(Options options) {
+  Descriptor store;
+  if (!options.store.empty()) {
+    store = Descriptor(::open(options.store.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    if (!store.valid()) return fail(ErrorCode::kIo, "{}: cannot be written", options.store.string());
+  }
+  if (!options.ca.empty()) {
+    options.client.tls = net::mqtt::TlsOptions{
+        .ca_file = options.ca, .certificate_file = options.certificate, .key_file = options.key, .allow_tls12 = false};
+  }
+  MW_CHECK_OK(net::mqtt::check(options.client));
+  sigset_t ends;
+  sigemptyset(&ends);
+  for (const int signal : {SIGINT, SIGTERM}) sigaddset(&ends, signal);
+  // Before any thread, so that none of them takes it.
+  ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  Printer printer(std::move(store));
+  const auto subscriber = MW_TRY(net::mqtt::FleetSubscriber::start(options.client, options.prefix, printer));
+  int which = 0;
+  ::sigwait(&ends, &which);
+  subscriber->stop();
+  const net::mqtt::FleetFigures heard = subscriber->figures();
+  std::fprintf(stderr, "millwright: %lu alerts, %lu scores, %lu repeats, %lu refused\n",
+               static_cast<unsigned long>(heard.alerts), static_cast<unsigned long>(heard.scores),
+               static_cast<unsigned long>(heard.duplicates), static_cast<unsigned long>(heard.refused));
+  return 0;
+}
+
+}  // namespace
+
+Command listen_command(CLI::App& program) {
+  auto options = std::make_shared<Options>();
+  options->client.client_id = "millwright-listen";
+  options->client.session_expiry_s = 3600;
+  CLI::App* app =
+      program.add_subcommand("listen", "show what all boxes on a broker say, one JSON line each, until Ctrl-C");
+  app->add_option("--host", options->client.host, "the broker")->required();
+  app->add_option("--port", options->client.port, "its port (8883; without TLS mostly 1883)");
+  app->add_option("--prefix", options->prefix, "of every topic");
+  app->add_option("--client-id", options->client.client_id, "stable, so that the broker keeps messages meanwhile");
+  app->add_option("--ca", options->ca, "PEM; without it there is no TLS");
+  app->add_option("--certificate", options->certificate, "PEM, ours");
+  app->add_option("--key", options->key, "PEM, ours");
+  app->add_option("--credentials", options->client.credentials_file, "a file of two lines: user and password");
+  app->add_option(
+      "--confirm-into", options->store,
+      "a file: each alert is made durable there, then confirmed, and leaves the box; without it boxes keep theirs");
+  return {app, [options] { return listen(*options); }};
+}
+
+}  // namespace millwright::apps
