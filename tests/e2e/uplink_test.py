@@ -112,6 +112,7 @@ class Uplink(unittest.TestCase):
         agent.kill()  # nobody says goodbye: the broker says it for the box
         self.until(lambda: self.heard("status")[-1]["status"] == "offline", "the Last Will")
         agent = self.agent()
+        self.until(lambda: self.status()["pid"] == agent.pid and self.status()["uplink"]["connected"], "the agent, back again")
         self.until(lambda: any(r["is_alert"] for r in self.journal()) and self.heard("alert"), "an alert of the worn die")
 
         agent.send_signal(signal.SIGTERM)
