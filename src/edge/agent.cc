@@ -86,7 +86,9 @@ Agent::~Agent() {
 }
 
 Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options, const Clock& clock) {
-  std::unique_ptr<Agent> agent(new Agent(options, MW_TRY(load_config(options.config)), clock));
+  // Apart: a return from within a new-expression would lose what it had allocated.
+  Config config = MW_TRY(load_config(options.config));
+  std::unique_ptr<Agent> agent(new Agent(options, std::move(config), clock));
   // A bundle that cannot be read and a port that is in use are refused before anything is written.
   for (const AssetConfig& asset : agent->config_.assets) {
     if (!asset.bundle.empty()) MW_CHECK_OK(check_bundle(asset));
