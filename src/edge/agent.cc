@@ -130,6 +130,7 @@ Status Agent::open_assets() {
 Status Agent::open_uplink() {
   if (!config_.mqtt) return {};
   std::vector<FeedSource> sources;
+  sources.reserve(assets_.size());
   for (const auto& asset : assets_) {
     sources.push_back({.asset = asset->id(),
                        .records = config_.state / asset->id() / "records",

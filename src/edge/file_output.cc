@@ -10,8 +10,8 @@
 namespace millwright::edge {
 
 Result<std::unique_ptr<FileOutput>> FileOutput::create(const std::filesystem::path& path, FailSafe on_death) {
-  return std::unique_ptr<FileOutput>(
-      new FileOutput(MW_TRY_IN("output", MappedFile::open(path, kOutputFileBytes)), on_death));
+  MappedFile file = MW_TRY_IN("output", MappedFile::open(path, kOutputFileBytes));
+  return std::unique_ptr<FileOutput>(new FileOutput(std::move(file), on_death));
 }
 
 void FileOutput::drive(const OutputState& state) noexcept {

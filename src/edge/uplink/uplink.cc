@@ -216,6 +216,7 @@ void Uplink::tick(const SystemFigures& system) {
                     {"resident_bytes", static_cast<double>(system.process_resident_bytes)}};
   const std::string line = model::health_line(health);
   std::vector<Message> messages;
+  messages.reserve(settings_.config.assets.size());
   for (const AssetConfig& asset : settings_.config.assets) {
     messages.push_back({.stream = Stream::kHealth, .asset = asset.id, .wall_ns = clock_.wall_ns(), .payload = line});
   }
