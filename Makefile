@@ -21,7 +21,9 @@ build: setup ## build the three programs into build/bin
 demo: build ## run the main job on four simulated presses, or on DATA=folder RATE=hz; ends with demo/report.html
 	@$(BUILD)/bin/millwright demo --out demo $(if $(DATA),--data "$(DATA)") $(if $(RATE),--rate $(RATE))
 
-test: build ## run every test
+test: ## run every test
+	@tools/setup.sh --test
+	@$(MAKE) --no-print-directory build
 	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -j 2
 
 lint: ## formatting and clang-tidy; LINT_TESTS=1 reads the tests too
@@ -36,11 +38,11 @@ results: build ## reproduce a figure of docs/results.md on real data: NAME=screw
 	@$(BUILD)/bin/results --name $(NAME) --seed $(or $(SEED),1)
 
 asan: ## all tests under address and undefined-behaviour sanitizers
-	@tools/setup.sh --lint
+	@tools/setup.sh --lint --test
 	@cmake --workflow --preset asan
 
 tsan: ## all tests under the thread sanitizer
-	@tools/setup.sh --lint
+	@tools/setup.sh --lint --test
 	@cmake --workflow --preset tsan
 
 fuzz: ## run every fuzz target for SECONDS=600 each

@@ -3,6 +3,7 @@
 # Installs what is missing to build and test, and nothing else. Idempotent; the second run takes about a second.
 #   tools/setup.sh          packages and ONNX Runtime
 #   tools/setup.sh --lint   the same, and clang-tidy, clang-format and the sanitizer run-times
+#   tools/setup.sh --test   the same, and what the tests start: broker, Prometheus, browser
 #   tools/setup.sh --campaign   the same, and a kernel whose power can be cut
 # ONNXRUNTIME_ROOT (a folder with include/ and lib/libonnxruntime.so.1) overrides the pinned ONNX Runtime.
 set -eu
@@ -96,11 +97,13 @@ install_packages() { # PACKAGE...
 
 # --- go --------------------------------------------------------------------------------------------------------------
 lists="$root/tools/packages.txt"
+tests=""
 for argument in "$@"; do
   case "$argument" in
     --lint) lists="$lists $root/tools/packages-lint.txt" ;;
+    --test) lists="$lists $root/tools/packages-test.txt"; tests=1 ;;
     --campaign) lists="$lists $root/tools/packages-campaign.txt" ;;
-    *) stop "unknown argument $argument (allowed: --lint, --campaign)" ;;
+    *) stop "unknown argument $argument (allowed: --lint, --test, --campaign)" ;;
   esac
 done
 
@@ -114,7 +117,7 @@ if [ -n "$packages" ]; then
   rm -f "$root/.setup.log"
 fi
 have_runtime || install_runtime
-if [ ! -d "$root/tests/web/node_modules/playwright-core" ]; then
+if [ -n "$tests" ] && [ ! -d "$root/tests/web/node_modules/playwright-core" ]; then
   (cd "$root/tests/web" && npm ci --silent --ignore-scripts --no-audit --no-fund) || stop "cannot fetch what tests/web/package-lock.json names through npm"
 fi
 
