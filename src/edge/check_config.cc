@@ -24,7 +24,8 @@ std::filesystem::path existing_part(std::filesystem::path folder) {
   while (!std::filesystem::exists(folder, ignored) && folder.has_parent_path() && folder != folder.parent_path()) {
     folder = folder.parent_path();
   }
-  return folder.empty() ? "." : folder;
+  // A name without a folder above it would be created in this one.
+  return std::filesystem::exists(folder, ignored) ? folder : ".";
 }
 
 CheckLine check_folder(std::string what, const std::filesystem::path& folder) {

@@ -176,7 +176,8 @@ void read_collect(Section section, AssetConfig& asset, const std::filesystem::pa
   CollectConfig collect;
   section.path("folder", collect.folder, folder, true);
   section.integer("windows", collect.windows, {1, 10'000'000}, true);
-  if (!asset.bundle.empty()) section.problem("windows", "an asset collects only while it has no bundle");
+  if (!asset.bundle.empty())
+    section.problem("windows", "an asset collects only while it has no bundle; remove the section");
   section.finish();
   asset.collect = collect;
 }
@@ -232,7 +233,10 @@ void read_mqtt(Section section, MqttConfig& mqtt, const std::filesystem::path& f
   section.text("client_id", mqtt.client_id);
   section.integer("keepalive_s", mqtt.keepalive_s, {5, 3600});
   section.boolean("allow_tls12", mqtt.allow_tls12);
-  section.path("ca_file", mqtt.ca_file, folder, mqtt.tls);
+  section.path("ca_file", mqtt.ca_file, folder);
+  if (mqtt.tls && mqtt.ca_file.empty()) {
+    section.problem("ca_file", "is required: who may vouch for the broker; tls = false is for a broker without TLS");
+  }
   section.path("certificate_file", mqtt.certificate_file, folder);
   section.path("key_file", mqtt.key_file, folder, !mqtt.certificate_file.empty());
   section.path("credentials_file", mqtt.credentials_file, folder);

@@ -22,6 +22,8 @@ struct Options {
 void print_text(const lab::Evaluation& e) {
   fmt::print("AUC {:.4f} (95 % interval {:.4f} to {:.4f}), partial AUC up to 10 % false alarms {:.4f}\n", e.auc,
              e.auc_ci95.low, e.auc_ci95.high, e.partial_auc);
+  if (e.auc_ci95.high < 0.5)
+    fmt::print("anomalous windows score below normal ones: are --normal and --anomalous swapped?\n");
   fmt::print("at the threshold {:.4g}: found {:.1f} %, false alarms {:.2f} %, F1 {:.4f}; {:.1f} false alarms a shift\n",
              e.threshold, 100.0 * e.confusion.tpr(), 100.0 * e.confusion.fpr(), e.confusion.f1(),
              e.false_alarms_per_shift);

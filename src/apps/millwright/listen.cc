@@ -53,8 +53,27 @@ class Printer final : public net::mqtt::FleetEvents {
   Descriptor store_;
 };
 
+// Until one of the signals comes. A broker that is not there and one with nothing to say look alike: each change is
+// told.
+void wait_for(const sigset_t& ends, const net::mqtt::FleetSubscriber& subscriber) {
+  constexpr timespec kSecond{.tv_sec = 1, .tv_nsec = 0};
+  std::string told;
+  while (::sigtimedwait(&ends, nullptr, &kSecond) < 0) {
+    std::string now = subscriber.listening() ? "listening" : subscriber.trouble();
+    if (now.empty() || now == told) continue;
+    std::fprintf(stderr, "millwright: %s\n", now.c_str());
+    told = std::move(now);
+  }
+}
+
 Result<int> listen(Options options) {
   Descriptor store;
+  if (options.client.client_id.empty()) {
+    // Who only looks may look twice at once; who confirms keeps his place in the queue.
+    const bool keeps = !options.store.empty();
+    options.client.client_id = keeps ? "millwright-listen" : fmt::format("millwright-listen-{}", ::getpid());
+    options.client.session_expiry_s = keeps ? 3600 : 0;
+  }
   if (!options.store.empty()) {
     store = Descriptor(::open(options.store.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
     if (!store.valid()) return fail(ErrorCode::kIo, "{}: cannot be written", options.store.string());
@@ -71,13 +90,14 @@ Result<int> listen(Options options) {
   ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);
   Printer printer(std::move(store));
   const auto subscriber = MW_TRY(net::mqtt::FleetSubscriber::start(options.client, options.prefix, printer));
-  int which = 0;
-  ::sigwait(&ends, &which);
+  wait_for(ends, *subscriber);
+  const bool heard_nobody = subscriber->connection().connects == 0;
   subscriber->stop();
   const net::mqtt::FleetFigures heard = subscriber->figures();
   std::fprintf(stderr, "millwright: %lu alerts, %lu scores, %lu repeats, %lu refused\n",
                static_cast<unsigned long>(heard.alerts), static_cast<unsigned long>(heard.scores),
                static_cast<unsigned long>(heard.duplicates), static_cast<unsigned long>(heard.refused));
+  if (heard_nobody) return fail(ErrorCode::kUnavailable, "{}", subscriber->trouble());
   return 0;
 }
 
@@ -85,8 +105,6 @@ Result<int> listen(Options options) {
 
 Command listen_command(CLI::App& program) {
   auto options = std::make_shared<Options>();
-  options->client.client_id = "millwright-listen";
-  options->client.session_expiry_s = 3600;
   CLI::App* app =
       program.add_subcommand("listen", "show what all boxes on a broker say, one JSON line each, until Ctrl-C");
   app->add_option("--host", options->client.host, "the broker")->required();

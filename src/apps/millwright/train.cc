@@ -78,6 +78,9 @@ Result<int> train(Options& options) {
   const model::Bundle bundle = MW_TRY(lab::train(options.train));
   const Bytes bytes = MW_TRY(model::encode_bundle(bundle));
   MW_CHECK_OK(write_file_atomic(options.out, bytes));
+  if (bundle.features.rate_hz <= 0.0) {
+    fmt::print(stderr, "millwright: no rate is known: the axis is not taken for time; for vibration give --rate\n");
+  }
   const Digest digest = sha256(bytes);
   if (options.as_json) {
     fmt::print("{}\n", model::json_line(to_json(options, bundle, digest)));
