@@ -31,8 +31,13 @@ class Printer final : public net::mqtt::FleetEvents {
     print("alert", payload);
     if (!store_.valid()) return false;
     const std::string line = std::string(payload) + "\n";
-    return ::write(store_.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
-           ::fdatasync(store_.get()) == 0;
+    const off_t before = ::lseek(store_.get(), 0, SEEK_END);
+    if (::write(store_.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size())) {
+      return ::fdatasync(store_.get()) == 0;
+    }
+    // Half a line would spoil the next one.
+    [[maybe_unused]] const int cut = ::ftruncate(store_.get(), before);
+    return false;
   }
   void on_score(const model::StrokeMessage&, std::string_view payload) override { print("score", payload); }
   void on_health(const model::TopicParts&, const model::HealthMessage& message) override {

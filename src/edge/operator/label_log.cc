@@ -37,8 +37,12 @@ Status LabelLog::add(uint64_t stroke_id, std::string_view label) {
   if (size >= static_cast<off_t>(kMaxLabelBytes)) {
     return fail(ErrorCode::kTooLarge, "{}: {} bytes of labels; move the file away", file_.string(), size);
   }
-  if (size < 0 || ::write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) ||
-      ::fdatasync(file.get()) != 0) {
+  const bool whole = size >= 0 && ::write(file.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  if (!whole || ::fdatasync(file.get()) != 0) {
+    // Half a line would spoil the next one.
+    const int cause = errno;
+    if (size >= 0 && ::ftruncate(file.get(), size) != 0) errno = cause;
+    errno = cause;
     return fail(ErrorCode::kIo, "{}: cannot write: {}", file_.string(), std::strerror(errno));
   }
   return {};

@@ -45,6 +45,7 @@ void Feeder::start() {
 
 void Feeder::finish() {
   if (!thread_.joinable()) return;
+  finish_by_ns_ = clock_.monotonic_ns() + kFinishNs;
   stopping_ = true;
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t n = ::write(event_.get(), &one, sizeof(one));
@@ -55,8 +56,9 @@ void Feeder::run() {
   int retry_ms = kFirstRetryMs;
   while (true) {
     const auto fed = feed();
+    // What is left waits in the journal for the next start.
+    if (stopping_ && (!fed || *fed == 0 || clock_.monotonic_ns() >= finish_by_ns_)) return;
     if (fed && *fed > 0) continue;
-    if (stopping_) return;
     pollfd event{.fd = event_.get(), .events = POLLIN, .revents = 0};
     if (fed) {
       retry_ms = kFirstRetryMs;
@@ -80,14 +82,13 @@ Result<uint64_t> Feeder::feed() {
     for (const auto& source : sources_) source->reader.reset();
     if (const Status opened = outbox_.open(); !opened) total = std::unexpected(opened.error());
   }
-  for (size_t i = 0; total && i < sources_.size(); ++i) {
+  // One asset's bad journal does not keep the others from being fed.
+  for (size_t i = 0; outbox_.is_open() && i < sources_.size(); ++i) {
     const auto fed = feed_source(*sources_[i]);
-    if (fed) {
-      *total += *fed;
-    } else {
-      sources_[i]->reader.reset();
-      total = std::unexpected(fed.error());
-    }
+    if (fed && total) *total += *fed;
+    if (fed) continue;
+    sources_[i]->reader.reset();
+    if (total) total = std::unexpected(fed.error());
   }
   const std::lock_guard lock(mutex_);
   if (!total) ++figures_.failures;

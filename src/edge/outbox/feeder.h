@@ -35,6 +35,8 @@ struct FeederFigures {
   std::string last_error;  // empty: the last round went well
 };
 
+inline constexpr int64_t kFinishNs = 2'000'000'000;
+
 class Feeder {
  public:
   // The outbox need not be open; both must outlive the feeder.
@@ -47,7 +49,7 @@ class Feeder {
   void note(size_t index, uint64_t stroke_id) noexcept;
 
   void start();
-  // Feeds what is left, as far as that goes at once, and ends the thread.
+  // Feeds what is left, at most for kFinishNs, and ends the thread.
   void finish();
 
   // One round over all sources: how many records went in. Opens the outbox where it is closed.
@@ -73,6 +75,7 @@ class Feeder {
   std::vector<std::unique_ptr<Source>> sources_;
   Descriptor event_;
   std::atomic<bool> stopping_{false};
+  std::atomic<int64_t> finish_by_ns_{0};
   mutable std::mutex mutex_;
   FeederFigures figures_;
   std::thread thread_;

@@ -36,7 +36,8 @@ void ResultState::drive(const OutputState& state) {
   if (verdict) late = 0;
   if (state.reason == model::Reason::kDeadline) late = std::min(late_before + 1, kLateForFault);
   decided = decided_before || verdict;
-  current = verdict && state.stroke_id != 0;
+  // An earlier part's verdict may come after the next trigger, where windows overlap: it is no result of this part.
+  current = verdict && state.stroke_id != 0 && state.stroke_id >= opened_stroke;
   result = state;
   ++sequence;
 }

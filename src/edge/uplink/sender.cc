@@ -2,6 +2,7 @@
 #include "edge/uplink/sender.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace millwright::edge {
 namespace {
@@ -56,7 +57,7 @@ Status Sender::step() {
 
 Status Sender::send_live(Stream stream) {
   Cursor& cursor = cursors_[stream];
-  while (publisher_.room() > 0 && unproven_.size() < kMaxUnproven) {
+  while (publisher_.room() > 0 && (stream == Stream::kAlerts || unproven_.size() < kMaxUnproven)) {
     const auto messages = MW_TRY(outbox_.read(stream, cursor.live, kReadAtOnce));
     if (messages.empty()) return {};
     for (const StoredMessage& message : messages) {
@@ -104,10 +105,8 @@ bool Sender::send(const StoredMessage& message, bool historical) {
   } else {
     in_flight_.emplace(token, sent);
   }
-  if (message.stream == Stream::kAlerts) {
-    alerts_wait_ = true;
-    alerts_sent_ns_ = clock_.monotonic_ns();
-  }
+  // From the first that waits on: a steady flow of new ones must not put off the asking.
+  if (message.stream == Stream::kAlerts && !std::exchange(alerts_wait_, true)) alerts_sent_ns_ = clock_.monotonic_ns();
   ++(historical ? figures_.historical : figures_.live);
   return true;
 }
@@ -135,9 +134,11 @@ void Sender::delivered(const net::mqtt::Delivery& delivery) {
       const size_t proven = std::min(proof->scores, unproven_.size());
       for (size_t i = 0; i < proven; ++i) forget(unproven_[i]);
       unproven_.erase(unproven_.begin(), unproven_.begin() + static_cast<ptrdiff_t>(proven));
-      unproven_since_ns_ = clock_.monotonic_ns();
       figures_.unconfirmed_scores = unproven_.size();
     }
+    if (delivery.outcome == Outcome::kRefused) ++figures_.refused;
+    // Also after a refusal: asking again at once would never end.
+    unproven_since_ns_ = clock_.monotonic_ns();
     proofs_.erase(proof);
     return;
   }
@@ -147,7 +148,8 @@ void Sender::delivered(const net::mqtt::Delivery& delivery) {
   in_flight_.erase(found);
   if (delivery.outcome == Outcome::kRefused) {
     ++figures_.refused;
-    outbox_.refuse(sent.boot_id, sent.sequence);
+    // A right that is missing at the broker may be given tomorrow: alerts wait for it, however often they are refused.
+    if (sent.stream != Stream::kAlerts) outbox_.refuse(sent.boot_id, sent.sequence);
   } else if (delivery.outcome == Outcome::kAccepted &&
              (sent.stream != Stream::kAlerts || options_.alerts_leave_on == AlertsLeaveOn::kPuback)) {
     forget(sent);

@@ -97,7 +97,7 @@ class Sender {
   uint64_t next_token_ = kFirstToken;
   double replay_tokens_ = 0.0;
   int64_t replay_ns_ = 0;
-  int64_t alerts_sent_ns_ = 0;  // the newest of those that wait for the hub
+  int64_t alerts_sent_ns_ = 0;  // the first of those that wait for the hub
   bool alerts_wait_ = false;
   int64_t silent_until_ns_ = 0;  // nobody listens; 0: somebody may
   SenderFigures figures_;

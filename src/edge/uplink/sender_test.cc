@@ -199,6 +199,28 @@ TEST_F(SenderTest, WhereNobodyListensNothingLeavesAndAllIsTriedAgain) {
   EXPECT_EQ(waiting(Stream::kScores), 0U);
 }
 
+TEST_F(SenderTest, ARefusedProofIsNotAskedForAgainAtOnce) {
+  store(Stream::kScores, 1);
+  ASSERT_TRUE(sender_->step());
+  clock_.advance_ns(6 * kSecond);
+  ASSERT_TRUE(sender_->wants_proof());
+  sender_->proving(7);
+  sender_->delivered({.token = 7, .outcome = Outcome::kRefused, .reason = 0x87});
+  EXPECT_FALSE(sender_->wants_proof());
+  EXPECT_EQ(waiting(Stream::kScores), 1U);
+}
+
+TEST_F(SenderTest, AnAlertOutlivesAnyNumberOfRefusals) {
+  store(Stream::kAlerts, 1);
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_TRUE(sender_->step());
+    answer_all(Outcome::kRefused);
+    clock_.advance_ns(31 * kSecond);
+  }
+  EXPECT_EQ(waiting(Stream::kAlerts), 1U);
+  EXPECT_GE(sender_->figures().refused, 200U);
+}
+
 TEST_F(SenderTest, AFullClientIsNoLoss) {
   client_.most = 3;
   for (uint64_t i = 1; i <= 10; ++i) store(Stream::kScores, i);

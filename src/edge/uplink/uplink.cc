@@ -197,9 +197,9 @@ void Uplink::tick(const SystemFigures& system) {
     next_upkeep_ns_ = now + kUpkeepNs;
     const Status kept = outbox_.is_open() ? outbox_.tick() : Status();
     const std::string error = kept ? feeder_.figures().last_error : kept.error().message;
+    const std::lock_guard lock(mutex_);
     if (!error.empty() && error != logged_store_) log_event(Level::kError, "outbox_failing", {{"error", error}});
     if (error.empty() && !logged_store_.empty()) log_event(Level::kInfo, "outbox_good", json::object());
-    const std::lock_guard lock(mutex_);
     logged_store_ = error;
   }
   if (now < next_health_ns_ || !outbox_.is_open()) return;

@@ -132,9 +132,11 @@ Status Connection::write() {
       sent_ns_ = now_ns();
     }
     const uint64_t until = written_before_ + written_;
-    if (written_ == out_.size()) {
+    // What is out is forgotten, also where a slow link never lets the rest run empty.
+    constexpr size_t kForgetAt = 64 << 10;
+    if (written_ == out_.size() || written_ >= kForgetAt) {
       written_before_ = until;
-      out_.clear();
+      out_.erase(0, written_);
       written_ = 0;
     }
     while (!unwritten_.empty() && unwritten_.front().until <= until) {
