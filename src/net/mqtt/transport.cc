@@ -161,6 +161,14 @@ Result<size_t> Transport::read(std::string& out, size_t limit) {
   return lost(count == 0 ? 0 : system_error);
 }
 
+// In TLS 1.3 a broker looks at our certificate after we began to talk: its refusal may lie in the socket, unread, when
+// a write already finds the connection reset.
+void Transport::hear_last_word() {
+  std::array<char, 64> ignored{};
+  (void)SSL_read(ssl_.get(), ignored.data(), ignored.size());
+  ERR_clear_error();
+}
+
 Result<size_t> Transport::write(std::string_view bytes) {
   ERR_clear_error();
   errno = 0;
@@ -171,6 +179,7 @@ Result<size_t> Transport::write(std::string_view bytes) {
     tls_wants_write_ = false;
     return static_cast<size_t>(count);
   }
+  if (ssl_ && (system_error == ECONNRESET || system_error == EPIPE)) hear_last_word();
   errno = system_error;
   if (ssl_) return tls_outcome(static_cast<int>(count), "write");
   if (system_error == EAGAIN || system_error == EINTR) return 0;

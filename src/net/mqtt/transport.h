@@ -47,6 +47,7 @@ class Transport {
   Result<bool> tcp_established();
   Result<bool> tls_established();
   Result<size_t> tls_outcome(int result, const char* doing);
+  void hear_last_word();
   std::unexpected<Error> lost(int system_error) const;
   [[nodiscard]] std::string where() const { return fmt::format("broker {}:{}", options_.host, options_.port); }
 
