@@ -13,6 +13,8 @@ command -v debootstrap >/dev/null || { echo "clean_machine: install debootstrap 
 # The network of this machine, as any container would get it.
 cp /etc/resolv.conf "$folder/etc/" 2>/dev/null || true
 cp /etc/apt/apt.conf.d/* "$folder/etc/apt/apt.conf.d/" 2>/dev/null || true
+# What every installed machine has, and a bare folder lacks.
+[ -e "$folder/etc/hosts" ] || echo "127.0.0.1 localhost" >"$folder/etc/hosts"
 # A network whose proxy signs with an authority of its own.
 authority=""
 if [ -f "${NODE_EXTRA_CA_CERTS:-}" ]; then

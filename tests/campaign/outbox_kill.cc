@@ -279,13 +279,15 @@ Findings run(const std::filesystem::path& folder, uint64_t kills, uint64_t seed,
   std::filesystem::create_directories(folder);
   Random random(seed);
   Machine machine;
+  // What is broken must have its chance: on a slow disk a short life ends before it has told anything.
+  const uint64_t at_least_us = broken == Broken::kNot ? 1'000 : 60'000;
   for (uint64_t i = 0; i < kills; ++i) {
     Life life{.folder = folder, .seed = random.bits(), .broken = broken};
     std::optional<std::chrono::microseconds> patience;
     if (i % 2 == 0) {
       life.die_at = random.below(60);
     } else {
-      patience = std::chrono::microseconds(1000 + random.below(60'000));
+      patience = std::chrono::microseconds(at_least_us + random.below(60'000));
     }
     machine.live(life, patience);
     if (kills >= 1000 && (i + 1) % (kills / 10) == 0) {
@@ -304,7 +306,12 @@ Result<nlohmann::ordered_json> run_outbox_kill(uint64_t kills, uint64_t seed) {
   MW_CHECK(::mkdtemp(name.data()) != nullptr, "a campaign needs a folder");
   const std::filesystem::path folder = name;
   constexpr uint64_t kControlKills = 30;
-  const Findings early = run(folder / "early", kControlKills, seed, Broken::kTellsTooEarly);
+  // What was told too early is lost only where the kill comes before its delivery: rare, so it gets several goes.
+  constexpr uint64_t kControlRounds = 20;
+  Findings early;
+  for (uint64_t round = 0; round < kControlRounds && early.lost == 0; ++round) {
+    early = run(folder / fmt::format("early-{}", round), kControlKills, seed + round, Broken::kTellsTooEarly);
+  }
   const Findings forgets = run(folder / "forgets", kControlKills, seed, Broken::kForgets);
   const Findings found = run(folder / "machine", kills, seed, Broken::kNot);
   const bool caught = early.lost > 0 && forgets.duplicates > 0;
