@@ -113,7 +113,7 @@ void StandIn::decide(uint64_t cycle) {
   if (late) std::this_thread::sleep_for(std::chrono::nanoseconds(random.below(2 * kInspectWindowNs)));
   open_triggered();
   edge::OutputState state = verdict_of(cycle, seed_);
-  if (echoes_newest_) state.plc_cycle = triggered_;
+  if (echoes_newest_) state.plc_cycle = state.stroke_id = triggered_;
   Stored& stored = stored_[cycle % kKept];
   stored.at_ns = SystemClock().monotonic_ns();
   stored.cycle = cycle;
