@@ -328,9 +328,7 @@ void Agent::reload() {
     log_event(Level::kWarning, "reload_needs_restart", {{"settings", differ}});
   }
   for (const AssetConfig& config : wanted->assets) {
-    const auto found =
-        std::find_if(assets_.begin(), assets_.end(), [&](const auto& asset) { return asset->id() == config.id; });
-    if (found != assets_.end()) reload_asset(**found, config);
+    if (Asset* const asset = find(config.id)) reload_asset(*asset, config);
   }
   log_event(Level::kInfo, "reloaded", {{"config", options_.config.string()}});
 }

@@ -115,7 +115,7 @@ void Alarm::shelve(int64_t until_monotonic_ns) {
   apply(AlarmEvent::kShelve);
 }
 
-bool Alarm::active() const { return state_ != kNormal && state_ != kShelved; }
+bool Alarm::active() const { return stands(state_); }
 
 void Alarm::apply(AlarmEvent event) { state_ = next_state(state_, event, options_.latch); }
 

@@ -29,6 +29,8 @@ enum class AlarmState : uint8_t {
 enum class AlarmEvent : uint8_t { kRaise, kClear, kAcknowledge, kShelve, kUnshelve };
 
 std::string_view name(AlarmState state);
+// Whether lamp, record and output show it.
+constexpr bool stands(AlarmState state) { return state != AlarmState::kNormal && state != AlarmState::kShelved; }
 
 // The transition table; an event that means nothing in a state leaves it as it is.
 AlarmState next_state(AlarmState state, AlarmEvent event, bool latch);

@@ -270,9 +270,7 @@ AssetView Asset::view() const {
 
 // The writer's thread. Of strokes faster than a person can see, the page gets some.
 void Asset::show(const model::StrokeRecord& record, int64_t now_ns) {
-  shown_line_.clear();
-  lines_->append(shown_line_, record);
-  operator_view_.stroke(record, shown_line_);
+  operator_view_.stroke(record);
   if (now_ns - shown_ns_.load(std::memory_order_relaxed) < kShowEveryNs) return;
   windows_.drain(
       [this](const model::StrokeRecord&, std::span<const float> samples) { operator_view_.window(samples); });
@@ -281,7 +279,10 @@ void Asset::show(const model::StrokeRecord& record, int64_t now_ns) {
 
 void Asset::publish(int64_t now_ns) {
   shown_ns_.store(now_ns, std::memory_order_relaxed);
-  if (show_) show_(config_.id, operator_view_.json(counters_, view().records_pending));
+  if (!show_) return;
+  std::string line;
+  if (const auto record = operator_view_.last_stroke()) lines_->append(line, *record);
+  show_(config_.id, operator_view_.json(line, counters_, view().records_pending));
 }
 
 void Asset::update_metrics() { metrics_.update(view()); }

@@ -117,7 +117,6 @@ class Asset {
   bool alarm_is_silent_ = false;
   bool trend_rising_ = false;
   signal::SensorFault sensor_fault_ = signal::SensorFault::kNone;
-  std::string shown_line_;
   std::atomic<int64_t> shown_ns_{0};  // when the operator's page was told last
   // The control thread only.
   uint64_t logged_failures_ = 0;

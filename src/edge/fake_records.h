@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/temporary_folder.h"
 #include "edge/journal.h"
 #include "edge/output.h"
 #include "model/stroke_record.h"
@@ -50,25 +51,6 @@ class FakeOutput final : public Output {
   uint64_t beats = 0;
   bool alarm_ack = false;
   std::vector<std::pair<uint64_t, size_t>> opened_before_states;  // stroke id, how many states there were
-};
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "millwright-edge-XXXXXX").string();
-    MW_CHECK(::mkdtemp(name.data()) != nullptr, "a test needs a folder");
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
 };
 
 }  // namespace millwright::edge

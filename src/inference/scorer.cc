@@ -2,7 +2,6 @@
 #include "inference/scorer.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/check.h"
 
@@ -20,9 +19,7 @@ Status check_golden_windows(const model::Bundle& bundle, Scorer& scorer) {
                                         .length = spec.length,
                                         .rate_hz = spec.rate_hz});
     const auto expected = static_cast<double>(golden.expected[i]);
-    if (std::abs(scored.raw - expected) <= golden.tolerance_absolute + golden.tolerance_relative * std::abs(expected)) {
-      continue;
-    }
+    if (model::golden_agrees(scored.raw, expected, golden.tolerance_relative, golden.tolerance_absolute)) continue;
     return fail(ErrorCode::kInvalidInput,
                 "golden window {}: the score is {}, expected is {}; this program computes other features than the one "
                 "that trained the model: train again, or run the program's version in its lineage",

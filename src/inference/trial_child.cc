@@ -105,7 +105,7 @@ Result<TrialReport> try_golden(const Request& request) {
     const auto expected = static_cast<double>(request.expected[i]);
     const double deviation = std::abs(got - expected);
     if (!std::isfinite(got)) return fail(ErrorCode::kInvalidInput, "golden vector {}: the score is {}", i, got);
-    if (deviation > head.tolerance_absolute + head.tolerance_relative * std::abs(expected)) {
+    if (!model::golden_agrees(got, expected, head.tolerance_relative, head.tolerance_absolute)) {
       return fail(ErrorCode::kInvalidInput, "golden vector {}: the score is {}, expected is {}", i, got, expected);
     }
     report.worst_deviation = std::max(report.worst_deviation, deviation);

@@ -4,6 +4,7 @@
 // A part that does not match any other is refused.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -35,6 +36,11 @@ struct GoldenVectors {
   double tolerance_relative = 1e-3;
   double tolerance_absolute = 1e-5;
 };
+
+// Whether a box got a golden score right; a score that is not finite never is.
+inline bool golden_agrees(double got, double expected, double relative, double absolute) {
+  return std::isfinite(got) && std::abs(got - expected) <= absolute + relative * std::abs(expected);
+}
 
 // Where the model comes from; every digest as 64 hexadecimal digits.
 struct Lineage {

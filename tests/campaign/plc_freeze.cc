@@ -158,7 +158,7 @@ class TimerHeart final : public edge::Output {
 }  // namespace
 
 Result<FreezeFigures> stop_agent(const std::filesystem::path& agent, size_t trials, uint64_t seed) {
-  const edge::TemporaryFolder folder;
+  const TemporaryFolder folder;
   const uint16_t port = MW_TRY(free_port());
   const auto config = folder.path() / "agent.toml";
   std::ofstream(config) << "[agent]\ndevice_id = \"box\"\nfactory_id = \"f\"\nline_id = \"l\"\nstate = \"state\"\n"
@@ -178,7 +178,7 @@ Result<FreezeFigures> stop_agent(const std::filesystem::path& agent, size_t tria
 
 Result<FreezeFigures> hang_loop(size_t trials, uint64_t seed, bool by_timer) {
   const SystemClock clock;
-  const edge::TemporaryFolder folder;
+  const TemporaryFolder folder;
   const auto output = MW_TRY(edge::plc::PlcOutput::create({.port = 0}, edge::FailSafe::kStop, clock));
   TimerHeart timer(*output);
   HangingSource source;

@@ -2,9 +2,10 @@
 """A running agent's page of metrics: the agreed names and buckets, good to promtool, and true.
 
 usage: metrics_page_test.py BIN_FOLDER"""
-import json, pathlib, re, signal, socket, subprocess, sys, tempfile, time, unittest, urllib.request
+import json, pathlib, re, signal, subprocess, sys, tempfile, time, unittest, urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from ports import free_port  # noqa: E402
 import files  # noqa: E402
 
 BIN = pathlib.Path(sys.argv.pop(1)).resolve()
@@ -32,12 +33,6 @@ AGREED = {"edge_inference_latency_ms": "histogram", "edge_inference_total": "cou
           "edge_anomaly_score": "gauge", "edge_cpu_usage_percent": "gauge", "edge_memory_usage_percent": "gauge",
           "edge_gpu_usage_percent": "gauge", "edge_device_temperature_c": "gauge", "edge_model_version": "gauge"}
 WAIT_S = 60
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 class Agent:

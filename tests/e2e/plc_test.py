@@ -3,7 +3,10 @@
 in the PLC's safe state.
 
 usage: plc_test.py BIN_FOLDER"""
-import json, os, pathlib, queue, signal, socket, subprocess, sys, tempfile, threading, time, unittest
+import json, os, pathlib, queue, signal, subprocess, sys, tempfile, threading, time, unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from ports import free_port  # noqa: E402
 
 BIN = pathlib.Path(sys.argv.pop(1)).resolve()
 
@@ -26,12 +29,6 @@ output = {output}
 """
 WAIT_S = 60
 BAR_MS = 300
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 class Plc:

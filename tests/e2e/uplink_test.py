@@ -3,7 +3,10 @@
 the journal has arrived, and every alert has left the box because somebody made it durable.
 
 usage: uplink_test.py BIN_FOLDER"""
-import json, os, pathlib, signal, socket, subprocess, sys, tempfile, time, unittest
+import json, os, pathlib, signal, subprocess, sys, tempfile, time, unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from ports import free_port  # noqa: E402
 
 BIN = pathlib.Path(sys.argv.pop(1)).resolve()
 WAIT_S = 90
@@ -31,12 +34,6 @@ host = "127.0.0.1"
 port = {port}
 tls = false
 """
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 class Uplink(unittest.TestCase):

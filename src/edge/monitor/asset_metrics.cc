@@ -17,8 +17,6 @@ uint64_t at(const std::array<Counter, N>& counters, Enum which) {
   return counters[static_cast<size_t>(which)].get();
 }
 
-bool alarm_stands(AlarmState state) { return state != AlarmState::kNormal && state != AlarmState::kShelved; }
-
 }  // namespace
 
 AssetMetrics::AssetMetrics(metrics::Registry& registry, const Config& config, const AssetConfig& asset)
@@ -90,7 +88,7 @@ void AssetMetrics::make_verdicts() {
 
 void AssetMetrics::make_process() {
   measure("edge_alarm_active", "1 while the alarm stands, debounced and latched", [](const AssetView& v) {
-    return alarm_stands(v.counters.alarm_state.load(std::memory_order_relaxed)) ? 1.0 : 0.0;
+    return stands(v.counters.alarm_state.load(std::memory_order_relaxed)) ? 1.0 : 0.0;
   });
   measure("edge_alarm_shelved", "1 while an operator has silenced the alarm", [](const AssetView& v) {
     return v.counters.alarm_state.load(std::memory_order_relaxed) == AlarmState::kShelved ? 1.0 : 0.0;

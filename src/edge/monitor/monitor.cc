@@ -29,8 +29,6 @@ Monitor::Monitor(const Config& config, const Clock& clock)
 void Monitor::make_series() {
   registry_.before_scrape([scrapes = &registry_.counter({"edge_scrapes_total", "Pages of metrics given out"},
                                                         labels_)] { scrapes->add(); });
-  registry_.gauge({"edge_metrics_series_refused", "Series beyond the bound of one page; anything but 0 is a defect"},
-                  labels_);
   read_system();
 }
 
@@ -51,7 +49,8 @@ void Monitor::read_system() {
        or_none(system_.cgroup_throttled_seconds));
   registry_.counter({"edge_thermal_throttles_total", "Times a core was slowed down by heat, since boot"}, labels_)
       .set_total(system_.thermal_throttles.value_or(0));
-  show("edge_metrics_series_refused", "", static_cast<double>(registry_.refused()));
+  show("edge_metrics_series_refused", "Series beyond the bound of one page; anything but 0 is a defect",
+       static_cast<double>(registry_.refused()));
 }
 
 void Monitor::listen() {

@@ -37,12 +37,14 @@ model::StrokeRecord judged(uint64_t id, double score) {
 TEST(OperatorView, ShowsTheLastStrokeTheScoresBeforeItAndWhichCallToJudge) {
   OperatorView view(press());
   LoopCounters counters;
-  EXPECT_TRUE(nlohmann::json::parse(view.json(counters, 0))["record"].is_null()) << "before the first stroke";
-  view.stroke(judged(1, 0.25), "{\"stroke_id\":1}\n");
-  view.stroke(judged(2, 0.75), "{\"stroke_id\":2}");
-  view.stroke({.stroke_id = 3}, "{\"stroke_id\":3}");
+  EXPECT_TRUE(nlohmann::json::parse(view.json("", counters, 0))["record"].is_null()) << "before the first stroke";
+  view.stroke(judged(1, 0.25));
+  view.stroke(judged(2, 0.75));
+  view.stroke({.stroke_id = 3});
+  ASSERT_TRUE(view.last_stroke());
+  EXPECT_EQ(view.last_stroke()->stroke_id, 3U);
   counters.alarm_state = AlarmState::kUnacknowledged;
-  const auto shown = nlohmann::json::parse(view.json(counters, 5));
+  const auto shown = nlohmann::json::parse(view.json("{\"stroke_id\":3}\n", counters, 5));
   EXPECT_EQ(shown["asset_id"], "press \"7\"");
   EXPECT_EQ(shown["record"]["stroke_id"], 3);
   EXPECT_EQ(shown["scores"].dump(), "[0.25,0.75,null]");
@@ -54,10 +56,10 @@ TEST(OperatorView, ShowsTheLastStrokeTheScoresBeforeItAndWhichCallToJudge) {
 TEST(OperatorView, IsBoundedWhateverRuns) {
   OperatorView view(press());
   const std::vector<float> window(2000, 1.0F);
-  for (uint64_t id = 1; id <= 1'000; ++id) view.stroke(judged(id, 0.123456789), "{}");
+  for (uint64_t id = 1; id <= 1'000; ++id) view.stroke(judged(id, 0.123456789));
   view.window(window);
   const LoopCounters counters;
-  const std::string text = view.json(counters, 0);
+  const std::string text = view.json("{}", counters, 0);
   EXPECT_EQ(nlohmann::json::parse(text)["scores"].size(), kShownScores);
   EXPECT_LT(text.size(), 16'000U);
   EXPECT_EQ(text.find('\n'), std::string::npos);

@@ -77,9 +77,9 @@ std::vector<float> spectrum_db(std::span<const float> samples, size_t bins) {
 
 OperatorView::OperatorView(const AssetConfig& asset) : asset_id_(asset.id), window_(asset.window) {}
 
-void OperatorView::stroke(const model::StrokeRecord& record, std::string_view line) {
+void OperatorView::stroke(const model::StrokeRecord& record) {
   const std::lock_guard lock(mutex_);
-  line_ = line.substr(0, line.find('\n'));
+  last_ = record;
   const bool judged = record.verdict != model::Verdict::kNoVerdict;
   scores_.push_back(judged ? record.score : std::numeric_limits<double>::quiet_NaN());
   if (scores_.size() > kShownScores) scores_.pop_front();
@@ -100,7 +100,12 @@ uint64_t OperatorView::last_alert() const {
   return last_alert_;
 }
 
-std::string OperatorView::json(const LoopCounters& counters, uint64_t pending) const {
+std::optional<model::StrokeRecord> OperatorView::last_stroke() const {
+  const std::lock_guard lock(mutex_);
+  return last_;
+}
+
+std::string OperatorView::json(std::string_view line, const LoopCounters& counters, uint64_t pending) const {
   const AlarmState alarm = counters.alarm_state.load(std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   nlohmann::json scores = nlohmann::json::array();
@@ -116,7 +121,8 @@ std::string OperatorView::json(const LoopCounters& counters, uint64_t pending) c
       {"nyquist_hz", window_.rate_hz / 2.0},
       {"waveform", points_json(waveform_)},
       {"spectrum", points_json(spectrum_db_)}};
-  return R"({"record":)" + line_ + "," + view.dump().substr(1);
+  const std::string_view record = line.empty() ? "null" : line.substr(0, line.find('\n'));
+  return fmt::format(R"({{"record":{},{})", record, std::string_view(view.dump()).substr(1));
 }
 
 }  // namespace millwright::edge

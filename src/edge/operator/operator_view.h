@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,14 +26,16 @@ class OperatorView {
  public:
   explicit OperatorView(const AssetConfig& asset);
 
-  // Any thread. `line` is the record's JSON line, with or without its newline. A stroke without a window leaves the
-  // last window where it is.
-  void stroke(const model::StrokeRecord& record, std::string_view line);
+  // Any thread. A stroke without a window leaves the last window where it is.
+  void stroke(const model::StrokeRecord& record);
   void window(std::span<const float> planar);
 
   // One line. `counters` gives the alarm as it is now, `pending` what is not yet written. Names in it are what a
   // foreign bundle says: the page must show them as text.
-  [[nodiscard]] std::string json(const LoopCounters& counters, uint64_t pending) const;
+  // `line` is the last record's JSON line, with or without its newline; empty before the first stroke.
+  [[nodiscard]] std::string json(std::string_view line, const LoopCounters& counters, uint64_t pending) const;
+
+  [[nodiscard]] std::optional<model::StrokeRecord> last_stroke() const;
 
   // The stroke that raised the last alert; 0: none.
   [[nodiscard]] uint64_t last_alert() const;
@@ -41,7 +44,7 @@ class OperatorView {
   const std::string asset_id_;
   const WindowConfig window_;
   mutable std::mutex mutex_;
-  std::string line_ = "null";
+  std::optional<model::StrokeRecord> last_;
   std::deque<double> scores_;  // NaN where there was no verdict
   uint64_t last_alert_ = 0;
   std::vector<float> waveform_;

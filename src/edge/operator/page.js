@@ -18,12 +18,6 @@ function setText(id, text, bad = false) {
   byId(id).classList.toggle('bad', bad);
 }
 
-function duration(seconds) {
-  if (seconds >= 2 * 86_400) return `${Math.floor(seconds / 86_400)} days`;
-  if (seconds >= 2 * 3_600) return `${Math.floor(seconds / 3_600)} hours`;
-  return `${Math.round(seconds / 60)} min`;
-}
-
 const words = (name) => name.replaceAll('_', ' ');
 
 function reason(r) {
@@ -48,7 +42,7 @@ function show() {
   byId('verdict').className = kindOf(m);
   if (m.record) showRecord(m.record);
   setText('alarm', words(m.alarm_state), !['normal', 'shelved'].includes(m.alarm_state));
-  setText('buffer', m.buffer ? `${m.buffer.waiting} waiting, room for ${duration(m.buffer.headroom_s)}` : `${m.records_pending} to write`, m.records_pending > 100);
+  setText('buffer', `${m.records_pending} to write`, m.records_pending > 100);
   byId('acknowledge').disabled = !m.can_acknowledge;
   byId('acknowledge').classList.toggle('calls', m.can_acknowledge);
   for (const button of document.querySelectorAll('[data-label]')) button.disabled = !m.last_alert_id;

@@ -31,8 +31,6 @@ SenderOptions sender_options(const Config& config) {
           .replay_per_s = config.mqtt->replay_per_s};
 }
 
-}  // namespace
-
 net::mqtt::ClientOptions mqtt_client_options(const Config& config) {
   const MqttConfig& mqtt = *config.mqtt;
   net::mqtt::ClientOptions options;
@@ -50,6 +48,8 @@ net::mqtt::ClientOptions mqtt_client_options(const Config& config) {
   options.seed = std::hash<std::string>()(config.factory_id + '/' + config.device_id);
   return options;
 }
+
+}  // namespace
 
 Uplink::Uplink(Settings settings, model::Topics topics)
     : settings_(std::move(settings)),
@@ -271,30 +271,23 @@ void Uplink::update_series() {
   registry.counter({"edge_mqtt_sent_bytes_total", "Payload handed to the network"}, box).set_total(client.sent_bytes);
 }
 
-Uplink::Figures Uplink::figures() {
-  const OutboxFigures outbox = outbox_.figures();
-  Figures figures{.connected = client_ && client_->connected(), .headroom_s = outbox.headroom_s};
-  for (const StreamFigures& stream : outbox.streams) figures.waiting += stream.messages;
-  if (client_) figures.last_error = client_->last_error();
-  return figures;
-}
-
 json Uplink::status() {
-  const Figures now = figures();
   const OutboxFigures outbox = outbox_.figures();
+  uint64_t waiting = 0;
+  for (const StreamFigures& stream : outbox.streams) waiting += stream.messages;
   const FeederFigures feeder = feeder_.figures();
   SenderFigures sender;
   {
     const std::lock_guard lock(mutex_);
     if (sender_) sender = sender_->figures();
   }
-  return {{"connected", now.connected},
-          {"last_error", now.last_error},
+  return {{"connected", client_ && client_->connected()},
+          {"last_error", client_ ? client_->last_error() : std::string()},
           {"outbox",
            {{"open", outbox.open},
-            {"waiting", now.waiting},
+            {"waiting", waiting},
             {"alerts_waiting", outbox.streams[0].messages},
-            {"headroom_s", now.headroom_s},
+            {"headroom_s", outbox.headroom_s},
             {"error", outbox.last_error}}},
           {"fed", {{"scores", feeder.scores}, {"alerts", feeder.alerts}, {"missing", feeder.missing}}},
           {"sent",

@@ -51,14 +51,7 @@ class Uplink final : public net::mqtt::ClientEvents {
   // Control thread, about once a second: the outbox's upkeep, and the box's health once a minute.
   void tick(const SystemFigures& system);
 
-  // For the status file and the operator's page.
-  struct Figures {
-    bool connected = false;
-    uint64_t waiting = 0;  // messages
-    double headroom_s = 0.0;
-    std::string last_error;
-  };
-  [[nodiscard]] Figures figures();
+  // For the status file.
   [[nodiscard]] nlohmann::json status();
 
   // --- ClientEvents, on the client's thread
@@ -93,8 +86,6 @@ class Uplink final : public net::mqtt::ClientEvents {
   int64_t next_upkeep_ns_ = 0;  // the control thread only
   int64_t next_health_ns_ = 0;
 };
-
-net::mqtt::ClientOptions mqtt_client_options(const Config& config);
 
 // What `--check` says of the section: that the files fit, that the broker lets this box in, and what a setting risks.
 struct UplinkCheck {

@@ -23,30 +23,19 @@
 #include "base/child_process.h"
 #include "base/descriptor.h"
 #include "base/files.h"
+#include "base/temporary_folder.h"
 #include "net/mqtt/client.h"
 
 namespace millwright::net::mqtt {
 
 inline constexpr auto kPatience = std::chrono::seconds(20);
 
-class TemporaryFolder {
+class TemporaryFolder : public millwright::TemporaryFolder {
  public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "mqtt-XXXXXX").string();
-    MW_CHECK(::mkdtemp(name.data()) != nullptr, "a test needs a folder");
-    path_ = name;
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   std::filesystem::path write(const std::string& name, std::string_view text) const {
-    MW_CHECK(write_file_atomic(path_ / name, text), "a test needs a file");
-    return path_ / name;
+    MW_CHECK(write_file_atomic(path() / name, text), "a test needs a file");
+    return path() / name;
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 inline sockaddr_in loopback(uint16_t port) {
