@@ -50,9 +50,18 @@ FaultProxy::FaultProxy(uint16_t to_port)
 
 FaultProxy::~FaultProxy() {
   stopped_ = true;
+  wake();
+  thread_.join();
+}
+
+void FaultProxy::wake() const {
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t n = ::write(event_.get(), &one, sizeof(one));
-  thread_.join();
+}
+
+void FaultProxy::unplug(bool out) {
+  unplugged_ = out;
+  wake();
 }
 
 void FaultProxy::arm(LinkFault fault, int64_t delay_ns) {
@@ -84,6 +93,9 @@ void FaultProxy::run() {
       flush(pair, clock.monotonic_ns());
     }
     pairs_.remove_if([](const Pair& pair) { return pair.dead; });
+    uint64_t count = 0;
+    [[maybe_unused]] const ssize_t n = ::read(event_.get(), &count, sizeof(count));
+    if (unplugged_) pairs_.clear();
     if (fds[1].revents != 0) accept_pair();
   }
 }
@@ -93,7 +105,7 @@ void FaultProxy::accept_pair() {
   pair.ends[0].socket = Descriptor(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
   pair.ends[1].socket = Descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const sockaddr_in address = loopback(to_port_);
-  if (!pair.ends[0].socket.valid() ||
+  if (unplugged_ || !pair.ends[0].socket.valid() ||
       ::connect(pair.ends[1].socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     return;
   }

@@ -34,6 +34,8 @@ class FaultProxy {
   // For the next message that passes, whichever way; any thread.
   void arm(LinkFault fault, int64_t delay_ns);
   [[nodiscard]] uint64_t done() const { return done_; }
+  // The cable is out: every connection ends, and new ones end at once. Any thread.
+  void unplug(bool out);
 
  private:
   struct Held {
@@ -50,6 +52,7 @@ class FaultProxy {
     bool dead = false;
   };
   void run();
+  void wake() const;
   void accept_pair();
   void pass(Pair& pair, int from);
   void flush(Pair& pair, int64_t now_ns);
@@ -62,6 +65,7 @@ class FaultProxy {
   std::atomic<uint8_t> fault_{0};
   std::atomic<int64_t> delay_ns_{0};
   std::atomic<uint64_t> done_{0};
+  std::atomic<bool> unplugged_{false};
   std::atomic<bool> stopped_{false};
   std::thread thread_;
 };

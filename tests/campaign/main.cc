@@ -10,6 +10,7 @@
 
 #include "campaign/outbox_kill.h"
 #include "campaign/plc_link.h"
+#include "campaign/soak.h"
 #include "campaign/stroke_contract.h"
 
 int main(int argc, char** argv) {
@@ -17,18 +18,19 @@ int main(int argc, char** argv) {
   std::string name;
   millwright::campaign::CampaignOptions options;
   options.agent = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "millwright-agent";
-  app.add_option("--name", name, "stroke-contract, outbox-kill or plc-link")
+  app.add_option("--name", name, "stroke-contract, outbox-kill, plc-link or soak")
       ->required()
-      ->check(CLI::IsMember({"stroke-contract", "outbox-kill", "plc-link"}));
-  app.add_option("--trials", options.trials, "how many strokes, kills or cycles")
+      ->check(CLI::IsMember({"stroke-contract", "outbox-kill", "plc-link", "soak"}));
+  app.add_option("--trials", options.trials, "how many strokes, kills, cycles or (soak) seconds")
       ->required()
       ->check(CLI::Range(1UL, 10'000'000UL));
   app.add_option("--seed", options.seed, "of everything random");
   app.add_option("--agent", options.agent, "the program to kill");
   CLI11_PARSE(app, argc, argv);
   constexpr uint64_t kFewestStrokes = 1000;
-  if (name != "outbox-kill") options.trials = std::max(options.trials, kFewestStrokes);
+  if (name != "outbox-kill" && name != "soak") options.trials = std::max(options.trials, kFewestStrokes);
   const auto line = name == "outbox-kill" ? millwright::campaign::run_outbox_kill(options.trials, options.seed)
+                    : name == "soak"      ? millwright::campaign::run_soak(options)
                     : name == "plc-link"  ? millwright::campaign::run_plc_link(options)
                                           : millwright::campaign::run_stroke_contract(options);
   if (!line) {
