@@ -55,8 +55,9 @@ std::vector<std::string> make_lines(size_t count) {
     record.provider = 1;
     record.model.bytes.fill(0xCE);
     record.top.count = 3;
+    const auto first = static_cast<uint16_t>(random.below(5));
     for (uint8_t k = 0; k < 3; ++k) {
-      record.top.items[k].feature = static_cast<uint16_t>(random.below(5));
+      record.top.items[k].feature = static_cast<uint16_t>((first + k) % 5);
       record.top.items[k].share = random.uniform();
     }
     lines.push_back(model::to_json_line(record, context));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "edge/outbox/delta.h"
 
-#include <array>
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -12,48 +12,73 @@ namespace {
 // What stands between two runs of common bytes. Numbers have two characters in a byte.
 enum class Kind : uint8_t { kText, kNumber, kNumberOfSameLength };
 constexpr unsigned kKindBits = 2;
-constexpr std::string_view kNumberCharacters = "0123456789.-";
-constexpr uint8_t kNotOfANumber = 0xFF;
+constexpr size_t kMostOfANumber = 5;  // bytes that put() writes at most
 
-constexpr std::array<uint8_t, 256> make_nibbles() {
-  std::array<uint8_t, 256> nibbles{};
-  nibbles.fill(kNotOfANumber);
-  for (size_t i = 0; i < kNumberCharacters.size(); ++i) {
-    nibbles[static_cast<unsigned char>(kNumberCharacters[i])] = static_cast<uint8_t>(i);
-  }
-  return nibbles;
+// Texts are read eight bytes at a time, the first in the lowest byte.
+static_assert(std::endian::native == std::endian::little);
+constexpr size_t kWord = 8;
+constexpr uint64_t each(uint8_t byte) { return 0x0101010101010101U * byte; }
+
+uint64_t load(const char* from) {
+  uint64_t word = 0;
+  std::memcpy(&word, from, kWord);
+  return word;
 }
-constexpr auto kNibbles = make_nibbles();
 
-uint8_t nibble(char c) { return kNibbles[static_cast<unsigned char>(c)]; }
+size_t bytes_before(uint64_t marks) { return static_cast<size_t>(std::countr_zero(marks)) / kWord; }
+
+// The characters of a number are "0123456789.-"; their lowest four bits tell them apart.
+constexpr unsigned kMinus = '-' & 0xF;
+constexpr unsigned kPoint = '.' & 0xF;
+constexpr bool is_of_a_number(char c) { return (c >= '0' && c <= '9') || c == '.' || c == '-'; }
+
+// The highest bit of each byte that is of no number; of the rest nothing.
+uint64_t not_of_a_number(uint64_t word) {
+  const uint64_t low = word & each(0x7F);
+  const uint64_t from_minus = low + each(0x80 - '-');
+  const uint64_t behind_nine = low + each(0x80 - ('9' + 1));
+  const uint64_t not_slash = (low ^ each('/')) + each(0x7F);
+  return ~(from_minus & ~behind_nine & not_slash & ~word) & each(0x80);
+}
+
 bool ends_text(char c) { return c == '"' || c == ',' || c == '}' || c == ']'; }
 
-// Seven bits a byte, the lowest first; the highest bit says that more follow.
-void put(std::string& out, size_t value) {
-  while (value >= 0x80) {
-    out += static_cast<char>(0x80U | (value & 0x7FU));
+// Seven bits a byte, the lowest first; the highest bit says that more follow. Returns where the next byte goes.
+inline char* put(char* out, size_t value) {
+  while (value >= 0x80) [[unlikely]] {
+    *out++ = static_cast<char>(0x80U | (value & 0x7FU));
     value >>= 7;
   }
-  out += static_cast<char>(value);
+  *out++ = static_cast<char>(value);
+  return out;
 }
 
 size_t common(std::string_view a, std::string_view b) {
   const size_t most = std::min(a.size(), b.size());
   size_t n = 0;
-  for (; n + 8 <= most; n += 8) {
-    uint64_t x = 0;
-    uint64_t y = 0;
-    std::memcpy(&x, a.data() + n, 8);
-    std::memcpy(&y, b.data() + n, 8);
-    if (x != y) return n + static_cast<size_t>(std::countr_zero(x ^ y)) / 8;
+  constexpr size_t kStride = 4 * kWord;
+  for (; n + kStride <= most; n += kStride) {
+    const char* x = a.data() + n;
+    const char* y = b.data() + n;
+    const uint64_t front = (load(x) ^ load(y)) | (load(x + kWord) ^ load(y + kWord));
+    const uint64_t back = (load(x + 2 * kWord) ^ load(y + 2 * kWord)) | (load(x + 3 * kWord) ^ load(y + 3 * kWord));
+    if ((front | back) != 0) break;
+  }
+  for (; n + kWord <= most; n += kWord) {
+    const uint64_t differ = load(a.data() + n) ^ load(b.data() + n);
+    if (differ != 0) return n + bytes_before(differ);
   }
   while (n < most && a[n] == b[n]) ++n;
   return n;
 }
 
-size_t number_length(std::string_view text) {
+inline size_t number_length(std::string_view text) {
   size_t n = 0;
-  while (n < text.size() && nibble(text[n]) != kNotOfANumber) ++n;
+  for (; n + kWord <= text.size(); n += kWord) {
+    const uint64_t others = not_of_a_number(load(text.data() + n));
+    if (others != 0) return n + bytes_before(others);
+  }
+  while (n < text.size() && is_of_a_number(text[n])) ++n;
   return n;
 }
 
@@ -63,12 +88,24 @@ size_t text_length(std::string_view text) {
   return n;
 }
 
-void put_number(std::string_view digits, std::string& out) {
-  for (size_t i = 0; i < digits.size(); i += 2) {
-    const unsigned low = nibble(digits[i]);
-    const unsigned high = i + 1 < digits.size() ? nibble(digits[i + 1]) : 0U;
-    out += static_cast<char>(low | (high << 4));
+// The first `digits` of a text, two characters in a byte, the first one low. Writes up to three bytes more than it
+// says.
+char* put_number(std::string_view text, size_t digits, char* out) {
+  for (size_t i = 0; i < digits; i += kWord) {
+    uint64_t word = 0;
+    if (i + kWord <= text.size()) {
+      word = load(text.data() + i);
+    } else {
+      std::memcpy(&word, text.data() + i, text.size() - i);
+    }
+    if (digits - i < kWord) word &= (1ULL << (digits - i) * kWord) - 1;
+    word &= each(0xF);
+    word = (word | word >> 4) & 0x00FF00FF00FF00FFU;
+    word = (word | word >> 8) & 0x0000FFFF0000FFFFU;
+    const auto packed = static_cast<uint32_t>(word | word >> 16);
+    std::memcpy(out + i / 2, &packed, sizeof(packed));
   }
+  return out + (digits + 1) / 2;
 }
 
 // Reads a delta from its front; every read says whether there was something.
@@ -104,30 +141,45 @@ bool take_number(Reader& reader, size_t length, std::string& text) {
   if (!reader.bytes((length + 1) / 2, packed)) return false;
   for (size_t i = 0; i < length; ++i) {
     const unsigned value = (static_cast<unsigned char>(packed[i / 2]) >> (i % 2 == 0 ? 0U : 4U)) & 0xFU;
-    if (value >= kNumberCharacters.size()) return false;
-    text += kNumberCharacters[value];
+    if (value > 9 && value != kPoint && value != kMinus) return false;
+    text += static_cast<char>((value > 9 ? 0x20U : 0x30U) | value);
   }
   return true;
 }
 
 }  // namespace
 
-void encode_delta(std::string_view model, std::string_view text, std::string& out) {
-  put(out, text.size());
+DeltaModel::DeltaModel(std::string text) : text_(std::move(text)), digits_(text_.size()) {
+  constexpr uint8_t kMost = 255;  // a longer one is told in parts
+  for (size_t i = text_.size(); i-- > 0;) {
+    if (!is_of_a_number(text_[i])) continue;
+    const uint8_t behind = i + 1 < digits_.size() ? digits_[i + 1] : uint8_t{0};
+    digits_[i] = behind == kMost ? kMost : static_cast<uint8_t>(behind + 1);
+  }
+}
+
+std::optional<size_t> encode_delta(const DeltaModel& from, std::string_view text, std::span<char> room) {
+  std::string_view model = from.text();
+  char* out = room.data();
+  char* const end = out + room.size();
+  const auto fits = [&](size_t bytes) { return static_cast<size_t>(end - out) >= bytes; };
+  if (!fits(2 * kMostOfANumber)) return std::nullopt;
+  out = put(out, text.size());
   while (true) {
     const size_t same = common(model, text);
-    put(out, same);
+    out = put(out, same);
     model.remove_prefix(same);
     text.remove_prefix(same);
-    if (text.empty()) return;
+    if (text.empty()) return out - room.data();
     const size_t digits = number_length(text);
-    const size_t model_digits = number_length(model);
+    const size_t model_digits = from.digits_at(from.text().size() - model.size());
     if (digits > 0 || model_digits > 0) {
+      if (!fits(3 * kMostOfANumber + digits + kWord)) return std::nullopt;
       const bool same_length = digits == model_digits;
       const Kind kind = same_length ? Kind::kNumberOfSameLength : Kind::kNumber;
-      put(out, (digits << kKindBits) | static_cast<size_t>(kind));
-      if (!same_length) put(out, model_digits);
-      put_number(text.substr(0, digits), out);
+      out = put(out, (digits << kKindBits) | static_cast<size_t>(kind));
+      if (!same_length) out = put(out, model_digits);
+      out = put_number(text, digits, out);
       text.remove_prefix(digits);
       model.remove_prefix(model_digits);
       continue;
@@ -135,9 +187,10 @@ void encode_delta(std::string_view model, std::string_view text, std::string& ou
     // A mark that only one of them has, such as a list that ends earlier, is text too: something must be taken.
     const size_t letters = std::max<size_t>(text_length(text), 1);
     const size_t model_letters = text_length(model);
-    put(out, (letters << kKindBits) | static_cast<size_t>(Kind::kText));
-    put(out, model_letters);
-    out += text.substr(0, letters);
+    if (!fits(3 * kMostOfANumber + letters)) return std::nullopt;
+    out = put(out, (letters << kKindBits) | static_cast<size_t>(Kind::kText));
+    out = put(out, model_letters);
+    for (size_t i = 0; i < letters; ++i) *out++ = text[i];
     text.remove_prefix(letters);
     model.remove_prefix(model_letters);
   }

@@ -4,15 +4,36 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 
 namespace millwright::edge::outbox {
 
-// Appends `text` as a difference from `model` to `out`. Never fails; the result may be longer than the text.
-void encode_delta(std::string_view model, std::string_view text, std::string& out);
+// A template made ready for many differences from it.
+class DeltaModel {
+ public:
+  explicit DeltaModel(std::string text);
+  [[nodiscard]] std::string_view text() const { return text_; }
+  // Of the number that goes on at `at`: how many of its characters follow, 0: none.
+  [[nodiscard]] size_t digits_at(size_t at) const { return at < digits_.size() ? digits_[at] : 0; }
+
+ private:
+  std::string text_;
+  std::vector<uint8_t> digits_;
+};
+
+// What must be free behind a difference for it to be written: steps are not begun without.
+inline constexpr size_t kDeltaSlack = 32;
+
+// Writes `text` as a difference from `model` into `room` and says how many bytes it took. Nothing: it did not fit, with
+// kDeltaSlack to spare; what is in `room` then means nothing.
+std::optional<size_t> encode_delta(const DeltaModel& model, std::string_view text, std::span<char> room);
 
 // kCorrupt where `delta` is not one from this template, or says more than `limit` bytes.
 Result<std::string> decode_delta(std::string_view model, std::string_view delta, size_t limit);

@@ -10,8 +10,10 @@ namespace millwright::edge::outbox {
 namespace {
 
 std::string delta(std::string_view model, std::string_view text) {
-  std::string out;
-  encode_delta(model, text, out);
+  std::string out(1000, '\0');
+  const auto bytes = encode_delta(DeltaModel(std::string(model)), text, out);
+  EXPECT_TRUE(bytes) << model << " | " << text;
+  out.resize(bytes.value_or(0));
   return out;
 }
 
@@ -35,6 +37,26 @@ TEST(Delta, AnyTextComesBackFromAnyTemplate) {
     const auto back = decode_delta(model, delta(model, text), 1000);
     ASSERT_TRUE(back) << model << " | " << text;
     ASSERT_EQ(*back, text);
+  }
+}
+
+TEST(Delta, WritesNothingBehindTheRoomItHas) {
+  Random random(3);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string model(random.below(60), ' ');
+    std::string text(random.below(60), ' ');
+    for (char& c : model) c = static_cast<char>('*' + random.below(16));
+    for (char& c : text) c = static_cast<char>('*' + random.below(16));
+    const std::string whole = delta(model, text);
+    const size_t most = random.below(whole.size() + 2 * kDeltaSlack);
+    std::string room(most + kDeltaSlack, '#');
+    const auto bytes = encode_delta(DeltaModel(std::string(model)), text, std::span(room).first(most));
+    ASSERT_EQ(room.substr(most), std::string(kDeltaSlack, '#'));
+    if (bytes) {
+      ASSERT_EQ(room.substr(0, *bytes), whole);
+    } else {
+      ASSERT_LT(most, whole.size() + kDeltaSlack);
+    }
   }
 }
 

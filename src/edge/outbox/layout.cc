@@ -185,7 +185,7 @@ Result<Template> decode_template(std::span<const std::byte> bytes, uint32_t seed
   uint16_t length = 0;
   if (!reader.take(crc) || !reader.take(model.crc) || !reader.take(model.asset) || !reader.take(length))
     return broken();
-  if (length > kMaxTemplateText || !reader.text(length, model.text)) return broken();
+  if (model.asset >= kMaxAssets || length > kMaxTemplateText || !reader.text(length, model.text)) return broken();
   const size_t body = sizeof(model.crc) + sizeof(model.asset) + sizeof(length) + length;
   if (crc32c(bytes.subspan(sizeof(crc), body), seed) != crc) return broken();
   if (crc32c(std::as_bytes(std::span(model.text))) != model.crc) return broken();

@@ -26,7 +26,7 @@ std::string_view name(DropReason reason);
 
 namespace outbox {
 
-inline constexpr uint32_t kVersion = 1;
+inline constexpr uint32_t kVersion = 2;
 inline constexpr uint64_t kCheckpointBytes = 64 << 10;
 inline constexpr size_t kTemplates = 64;
 inline constexpr size_t kTemplateBytes = 2048;

@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "edge/outbox/crc32c.h"
-#include "edge/outbox/delta.h"
 
 namespace millwright::edge::outbox {
 namespace {
@@ -23,12 +22,14 @@ uint64_t place_at(size_t copy, size_t place) { return kTemplatesAt + (copy * kTe
 void Templates::load(BlockFile& file, uint32_t seed) {
   std::vector<std::byte> bytes(kTemplateBytes);
   since_learned_.fill(kLearnEvery);
+  for (auto& order : of_asset_) order.clear();
   for (size_t i = 0; i < kTemplates; ++i) {
     places_[i] = {};
-    for (size_t copy = 0; copy < 2 && !places_[i].model; ++copy) {
+    for (size_t copy = 0; copy < 2 && !places_[i].known; ++copy) {
       if (!file.read(place_at(copy, i), bytes)) continue;
-      if (auto model = decode_template(bytes, seed)) places_[i].model = std::move(*model);
+      if (auto model = decode_template(bytes, seed)) places_[i].known.emplace(std::move(*model));
     }
+    if (places_[i].known) of_asset_[places_[i].known->asset].push_back(static_cast<uint8_t>(i));
   }
 }
 
@@ -36,37 +37,31 @@ Templates::Encoded Templates::encode(uint16_t asset, std::string_view payload, c
                                      std::string& out) {
   if (payload.size() < kMinPayload) return {};
   ++turn_;
-  std::array<size_t, kTemplates> order{};
-  size_t candidates = 0;
-  for (size_t i = 0; i < kTemplates; ++i) {
-    if (places_[i].model && places_[i].model->asset == asset) order[candidates++] = i;
-  }
-  std::sort(order.begin(), order.begin() + candidates,
-            [this](size_t a, size_t b) { return places_[a].turn > places_[b].turn; });
-  size_t best = kTemplates;
-  const size_t begin = out.size();
-  for (size_t i = 0; i < candidates; ++i) {
-    const Template& model = *places_[order[i]].model;
-    attempt_.clear();
-    attempt_.append(reinterpret_cast<const char*>(&model.crc), sizeof(model.crc));
-    encode_delta(model.text, payload, attempt_);
-    if (best == kTemplates || attempt_.size() < out.size() - begin) {
-      best = order[i];
-      out.replace(begin, std::string::npos, attempt_);
-    }
-    if (attempt_.size() * kGoodShare <= payload.size()) break;
+  const size_t good = payload.size() / kGoodShare;
+  std::vector<uint8_t>& order = of_asset_[asset];
+  size_t best = order.size();
+  size_t best_bytes = payload.size() / kWorthwhileShare + 1;
+  for (size_t i = 0; i < order.size() && best_bytes > good; ++i) {
+    const Known& known = *places_[order[i]].known;
+    attempt_.resize(std::max(attempt_.size(), best_bytes + kDeltaSlack));
+    std::memcpy(attempt_.data(), &known.crc, sizeof(known.crc));
+    const auto bytes = encode_delta(known.model, payload, std::span(attempt_).subspan(sizeof(known.crc)));
+    if (!bytes || *bytes + sizeof(known.crc) >= best_bytes) continue;
+    best = i;
+    best_bytes = *bytes + sizeof(known.crc);
+    best_.swap(attempt_);
   }
   Encoded result;
   ++since_learned_[asset];
-  const bool good = best != kTemplates && (out.size() - begin) * kGoodShare <= payload.size();
-  if (!good && since_learned_[asset] > kLearnEvery && payload.size() <= kMaxTemplateText) {
+  if (best_bytes > good && since_learned_[asset] > kLearnEvery && payload.size() <= kMaxTemplateText) {
     result.learn = free_place(safe_tails);
   }
-  if (best != kTemplates && (out.size() - begin) * kWorthwhileShare <= payload.size()) {
-    result.model = static_cast<uint16_t>(best + 1);
-    places_[best].turn = turn_;
-  } else {
-    out.resize(begin);
+  if (best < order.size()) {
+    out.append(best_.data(), best_bytes);
+    result.model = static_cast<uint16_t>(order[best] + 1);
+    places_[order[best]].turn = turn_;
+    std::rotate(order.begin(), order.begin() + static_cast<ptrdiff_t>(best),
+                order.begin() + static_cast<ptrdiff_t>(best) + 1);
   }
   return result;
 }
@@ -75,7 +70,7 @@ std::optional<size_t> Templates::free_place(const Tails& safe_tails) const {
   std::optional<size_t> free;
   for (size_t i = 0; i < kTemplates; ++i) {
     const Place& place = places_[i];
-    if (!place.model) return i;
+    if (!place.known) return i;
     bool needed = place.turn >= batch_turn_;
     for (size_t stream = 0; stream < kStreams; ++stream) needed |= place.last_use[stream] > safe_tails[stream];
     if (!needed && (!free || place.turn < places_[*free].turn)) free = i;
@@ -87,7 +82,9 @@ Status Templates::learn(BlockFile& file, uint32_t seed, size_t place, uint16_t a
   Template model{.asset = asset, .crc = 0, .text = std::string(payload)};
   model.crc = crc32c(std::as_bytes(std::span(model.text)));
   const std::string bytes = outbox::encode(model, seed);
-  places_[place] = {.model = model, .last_use = {}, .turn = turn_};
+  if (places_[place].known) std::erase(of_asset_[places_[place].known->asset], place);
+  of_asset_[asset].insert(of_asset_[asset].begin(), static_cast<uint8_t>(place));
+  places_[place] = {.known = Known(std::move(model)), .last_use = {}, .turn = turn_};
   since_learned_[asset] = 0;
   for (size_t copy = 0; copy < 2; ++copy) {
     MW_CHECK_OK(file.write(place_at(copy, place), std::as_bytes(std::span(bytes))));
@@ -98,12 +95,12 @@ Status Templates::learn(BlockFile& file, uint32_t seed, size_t place, uint16_t a
 Result<std::string> Templates::decode(uint16_t model, std::string_view stored) const {
   if (model == 0) return std::string(stored);
   const auto broken = [] { return fail(ErrorCode::kCorrupt, "the template of a message is not there any more"); };
-  const auto& known = places_[model - 1].model;
+  const auto& known = places_[model - 1].known;
   uint32_t crc = 0;
   if (!known || stored.size() < sizeof(crc)) return broken();
   std::memcpy(&crc, stored.data(), sizeof(crc));
   if (crc != known->crc) return broken();
-  return decode_delta(known->text, stored.substr(sizeof(crc)), kMaxPayloadBytes);
+  return decode_delta(known->model.text(), stored.substr(sizeof(crc)), kMaxPayloadBytes);
 }
 
 void Templates::used(uint16_t model, Stream stream, uint64_t position) {

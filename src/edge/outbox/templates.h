@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "edge/outbox/block_file.h"
+#include "edge/outbox/delta.h"
 #include "edge/outbox/layout.h"
 
 namespace millwright::edge::outbox {
@@ -40,18 +41,26 @@ class Templates {
   void used(uint16_t model, Stream stream, uint64_t position);
 
  private:
+  struct Known {
+    explicit Known(Template from) : asset(from.asset), crc(from.crc), model(std::move(from.text)) {}
+    uint16_t asset;
+    uint32_t crc;  // of its text
+    DeltaModel model;
+  };
   struct Place {
-    std::optional<Template> model;
+    std::optional<Known> known;
     Tails last_use{};
     uint64_t turn = 0;  // when it fitted last
   };
   [[nodiscard]] std::optional<size_t> free_place(const Tails& safe_tails) const;
 
   std::array<Place, kTemplates> places_;
+  std::array<std::vector<uint8_t>, kMaxAssets> of_asset_;  // its places, the one that fitted last first
   std::array<uint32_t, kMaxAssets> since_learned_{};
   uint64_t turn_ = 0;
   uint64_t batch_turn_ = 0;
-  std::string attempt_;
+  std::vector<char> best_;  // differences being made, and the shortest so far
+  std::vector<char> attempt_;
 };
 
 }  // namespace millwright::edge::outbox
