@@ -360,7 +360,10 @@ void Agent::write_status(std::string_view state) {
                  {"pid", ::getpid()},
                  {"uptime_s", static_cast<double>(clock_.monotonic_ns() - started_ns_) / kNanosPerSecond},
                  {"assets", assets}};
-  if (uplink_) status["uplink"] = uplink_->status();
+  if (uplink_) {
+    status["uplink"] = uplink_->status();
+    monitor_.publish("uplink", status["uplink"].dump(), "");
+  }
   const Status written = replace_file(config_.status, status.dump(2) + "\n");
   if (!written && !status_failed_) log_event(Level::kError, "status_not_written", {{"error", written.error().message}});
   status_failed_ = !written;

@@ -7,6 +7,7 @@ const STALE_MS = 15_000; // the box speaks at least every five seconds
 const byId = (id) => document.getElementById(id);
 const machines = new Map(); // asset id -> what was last said of it
 let chosen = '';
+let uplink = null; // what was last said of the link to the fleet; null: this box has none
 let lastHeard = Date.now();
 
 const KIND = { GO: 'go', NO_GO: 'stop' };
@@ -16,6 +17,23 @@ const WORD = { GO: 'GO', NO_GO: 'NO GO', NO_VERDICT: 'NO VERDICT' };
 function setText(id, text, bad = false) {
   byId(id).textContent = text;
   byId(id).classList.toggle('bad', bad);
+}
+
+function duration(seconds) {
+  if (seconds >= 2 * 86_400) return `${Math.floor(seconds / 86_400)} days`;
+  if (seconds >= 2 * 3_600) return `${Math.floor(seconds / 3_600)} hours`;
+  return `${Math.floor(seconds / 60)} min`;
+}
+
+// What is not yet with the fleet, and for how long the box can keep it.
+function buffer(m) {
+  const toWrite = m.records_pending > 100 ? `${m.records_pending} not on disk` : '';
+  if (!uplink) return [toWrite || 'written', Boolean(toWrite)];
+  const { open, waiting, headroom_s: room, error } = uplink.outbox;
+  if (!open) return [`closed: ${error}`, true];
+  const away = uplink.connected ? '' : 'no broker';
+  const kept = `${waiting} waiting, room for ${duration(room)}`;
+  return [[toWrite, away, kept].filter(Boolean).join(', '), Boolean(toWrite || away)];
 }
 
 const words = (name) => name.replaceAll('_', ' ');
@@ -42,7 +60,7 @@ function show() {
   byId('verdict').className = kindOf(m);
   if (m.record) showRecord(m.record);
   setText('alarm', words(m.alarm_state), !['normal', 'shelved'].includes(m.alarm_state));
-  setText('buffer', `${m.records_pending} to write`, m.records_pending > 100);
+  setText('buffer', ...buffer(m));
   byId('acknowledge').disabled = !m.can_acknowledge;
   byId('acknowledge').classList.toggle('calls', m.can_acknowledge);
   for (const button of document.querySelectorAll('[data-label]')) button.disabled = !m.last_alert_id;
@@ -138,6 +156,10 @@ events.addEventListener('asset', (event) => {
   if (!chosen) chosen = m.asset_id;
   if (isNew || m.asset_id !== chosen) showMachines();
   if (m.asset_id === chosen) { showMachines(); show(); }
+});
+events.addEventListener('uplink', (event) => {
+  uplink = JSON.parse(event.data);
+  show();
 });
 // A page that stands still must not look like a machine that runs well.
 setInterval(() => {
