@@ -8,7 +8,9 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "base/child_process.h"
 #include "campaign/outbox_kill.h"
+#include "campaign/outbox_power_cut.h"
 #include "campaign/plc_link.h"
 #include "campaign/soak.h"
 #include "campaign/stroke_contract.h"
@@ -17,22 +19,29 @@ int main(int argc, char** argv) {
   CLI::App app{"Runs a campaign: many random trials, and variants broken on purpose that it must catch."};
   std::string name;
   millwright::campaign::CampaignOptions options;
-  options.agent = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "millwright-agent";
-  app.add_option("--name", name, "stroke-contract, outbox-kill, plc-link or soak")
+  const std::filesystem::path programs = millwright::program_folder();
+  options.agent = programs / "millwright-agent";
+  app.add_option("--name", name, "which")
       ->required()
-      ->check(CLI::IsMember({"stroke-contract", "outbox-kill", "plc-link", "soak"}));
-  app.add_option("--trials", options.trials, "how many strokes, kills, cycles or (soak) seconds")
+      ->check(CLI::IsMember({"stroke-contract", "outbox-kill", "outbox-power-cut", "plc-link", "soak"}));
+  app.add_option("--trials", options.trials, "how many strokes, kills, cuts, cycles or (soak) seconds")
       ->required()
       ->check(CLI::Range(1UL, 10'000'000UL));
   app.add_option("--seed", options.seed, "of everything random");
   app.add_option("--agent", options.agent, "the program to kill");
   CLI11_PARSE(app, argc, argv);
   constexpr uint64_t kFewestStrokes = 1000;
-  if (name != "outbox-kill" && name != "soak") options.trials = std::max(options.trials, kFewestStrokes);
-  const auto line = name == "outbox-kill" ? millwright::campaign::run_outbox_kill(options.trials, options.seed)
-                    : name == "soak"      ? millwright::campaign::run_soak(options)
-                    : name == "plc-link"  ? millwright::campaign::run_plc_link(options)
-                                          : millwright::campaign::run_stroke_contract(options);
+  if (name == "stroke-contract" || name == "plc-link") options.trials = std::max(options.trials, kFewestStrokes);
+  const auto run = [&] {
+    using namespace millwright::campaign;
+    if (name == "outbox-kill") return run_outbox_kill(options.trials, options.seed);
+    if (name == "outbox-power-cut") {
+      return run_outbox_power_cut(options.trials, options.seed, programs / "power_cut_guest");
+    }
+    if (name == "soak") return run_soak(options);
+    return name == "plc-link" ? run_plc_link(options) : run_stroke_contract(options);
+  };
+  const auto line = run();
   if (!line) {
     std::fprintf(stderr, "campaign: %s\n", line.error().message.c_str());
     return millwright::exit_status(line.error().code);
