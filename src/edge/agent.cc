@@ -27,6 +27,8 @@ using nlohmann::json;
 
 constexpr int kTickMs = 1000;
 constexpr int64_t kPatienceMs = 10'000;
+// A source that ended by itself is in no hurry: its last verdicts may reach the broker.
+constexpr int64_t kDeliverNs = 20'000'000'000;
 constexpr int64_t kFirstRetryNs = 2'000'000'000;
 constexpr int64_t kLongestRetryNs = 300'000'000'000;
 constexpr double kNanosPerSecond = 1e9;
@@ -293,7 +295,7 @@ Status Agent::run() {
     [[maybe_unused]] const ssize_t n = ::read(ended_.get(), &count, sizeof(count));
     if (handle_signal()) break;
   }
-  return stop();
+  return stop(all_ended() ? kDeliverNs : 0);
 }
 
 // True: somebody said stop.
@@ -369,8 +371,8 @@ void Agent::write_status(std::string_view state) {
   status_failed_ = !written;
 }
 
-Status Agent::stop() {
-  monitor_.close();
+// `deliver_ns`: how long what waits for the broker may take. Somebody who says stop is not kept waiting for it.
+Status Agent::stop(int64_t deliver_ns) {
   Status result;
   for (const auto& asset : assets_) {
     if (const Status finished = asset->finish(kPatienceMs); !finished) {
@@ -378,7 +380,8 @@ Status Agent::stop() {
       result = finished;
     }
   }
-  if (uplink_) uplink_->stop();
+  if (uplink_) uplink_->stop(deliver_ns);
+  monitor_.close();
   write_status("stopped");
   log_event(Level::kInfo, "stopped", json::object());
   return result;

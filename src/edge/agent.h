@@ -57,7 +57,7 @@ class Agent {
   Status obey(const model::CommandMessage& command);
   [[nodiscard]] Asset* find(std::string_view asset_id) const;
   net::http::Response act(const net::http::Request& request);
-  Status stop();
+  Status stop(int64_t deliver_ns);
 
   AgentOptions options_;
   Config config_;

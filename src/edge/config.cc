@@ -35,6 +35,7 @@ void read_press(Section& section, PressSourceConfig& source, const WindowConfig&
   source.press.length = window.length;
   source.press.rate_hz = window.rate_hz;
   section.number("strokes_per_minute", source.strokes_per_minute, {0.001, kMaxStrokesPerMinute});
+  section.number("fast_strokes_per_minute", source.fast_strokes_per_minute, {0.0, 1e9});
   section.integer("first_stroke", source.first_stroke, {1, kMaxCount});
   section.integer("strokes", source.strokes, {0, kMaxCount});
   section.integer("wear_from_stroke", source.press.wear_from_stroke, {0, kMaxCount});
@@ -232,6 +233,7 @@ void read_mqtt(Section section, MqttConfig& mqtt, const std::filesystem::path& f
   section.text("prefix", mqtt.prefix);
   section.text("client_id", mqtt.client_id);
   section.integer("keepalive_s", mqtt.keepalive_s, {5, 3600});
+  section.number("longest_wait_s", mqtt.longest_wait_s, {1.0, 3600.0});
   section.boolean("allow_tls12", mqtt.allow_tls12);
   section.path("ca_file", mqtt.ca_file, folder);
   if (mqtt.tls && mqtt.ca_file.empty()) {

@@ -35,6 +35,7 @@ struct WindowConfig {
 struct PressSourceConfig {
   PressOptions press;  // channels, length and rate are the window's
   double strokes_per_minute = 18.0;
+  double fast_strokes_per_minute = 0.0;  // at most, when played fast; 0: as many as there can be
   uint64_t first_stroke = 1;
   uint64_t strokes = 0;
   bool operator==(const PressSourceConfig&) const = default;
@@ -115,6 +116,7 @@ struct MqttConfig {
   std::string prefix;     // of every topic
   std::string client_id;  // empty: the device's id
   uint16_t keepalive_s = 30;
+  double longest_wait_s = 60.0;  // between attempts to connect
   bool tls = true;
   bool allow_tls12 = false;
   std::filesystem::path ca_file;

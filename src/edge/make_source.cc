@@ -19,36 +19,38 @@ Overloaded(Lambdas...) -> Overloaded<Lambdas...>;
 
 Result<std::unique_ptr<SampleSource>> make_source(const AssetConfig& asset, bool fast, const Clock& clock) {
   const WindowConfig& window = asset.window;
-  return std::visit(Overloaded{[&](const PressSourceConfig& from) -> Result<std::unique_ptr<SampleSource>> {
-                                 return MW_TRY(SimulatedPress::create({.press = from.press,
-                                                                       .strokes_per_minute = from.strokes_per_minute,
-                                                                       .first_stroke = from.first_stroke,
-                                                                       .strokes = from.strokes,
-                                                                       .fast = fast},
-                                                                      clock));
-                               },
-                               [&](const RecordingSourceConfig& from) -> Result<std::unique_ptr<SampleSource>> {
-                                 RecordedOptions options;
-                                 options.paths = from.paths;
-                                 options.read.scale = from.scale;
-                                 options.read.variable = from.variable;
-                                 options.read.columns = from.columns;
-                                 options.channels = window.channels;
-                                 options.rate_hz = window.rate_hz;
-                                 options.length = window.length;
-                                 options.strokes_per_minute = from.strokes_per_minute;
-                                 options.fast = fast;
-                                 return MW_TRY(RecordedSource::create(options, clock));
-                               },
-                               [&](const UdpSourceConfig& from) -> Result<std::unique_ptr<SampleSource>> {
-                                 return MW_TRY(UdpSource::create({.address = from.address,
-                                                                  .port = from.port,
-                                                                  .from = from.from,
-                                                                  .channels = window.channels,
-                                                                  .rate_hz = window.rate_hz},
-                                                                 clock));
-                               }},
-                    asset.source);
+  return std::visit(
+      Overloaded{[&](const PressSourceConfig& from) -> Result<std::unique_ptr<SampleSource>> {
+                   return MW_TRY(SimulatedPress::create({.press = from.press,
+                                                         .strokes_per_minute = from.strokes_per_minute,
+                                                         .fast_strokes_per_minute = from.fast_strokes_per_minute,
+                                                         .first_stroke = from.first_stroke,
+                                                         .strokes = from.strokes,
+                                                         .fast = fast},
+                                                        clock));
+                 },
+                 [&](const RecordingSourceConfig& from) -> Result<std::unique_ptr<SampleSource>> {
+                   RecordedOptions options;
+                   options.paths = from.paths;
+                   options.read.scale = from.scale;
+                   options.read.variable = from.variable;
+                   options.read.columns = from.columns;
+                   options.channels = window.channels;
+                   options.rate_hz = window.rate_hz;
+                   options.length = window.length;
+                   options.strokes_per_minute = from.strokes_per_minute;
+                   options.fast = fast;
+                   return MW_TRY(RecordedSource::create(options, clock));
+                 },
+                 [&](const UdpSourceConfig& from) -> Result<std::unique_ptr<SampleSource>> {
+                   return MW_TRY(UdpSource::create({.address = from.address,
+                                                    .port = from.port,
+                                                    .from = from.from,
+                                                    .channels = window.channels,
+                                                    .rate_hz = window.rate_hz},
+                                                   clock));
+                 }},
+      asset.source);
 }
 
 Status check_trigger(const AssetConfig& asset, const SampleSource& source) {

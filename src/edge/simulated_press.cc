@@ -65,12 +65,21 @@ bool SimulatedPress::prepare(size_t max_frames) {
   return true;
 }
 
+// When the stroke at hand may come, played fast at a pace.
+int64_t SimulatedPress::earliest_ns() const {
+  const double minutes = static_cast<double>(done_ - 1) / options_.fast_strokes_per_minute;
+  return started_ns_ + static_cast<int64_t>(minutes * 60.0 * kNanosPerSecond);
+}
+
 Block SimulatedPress::next(size_t max_frames, int64_t until_ns) {
   if (waiter_.stopped()) return {.kind = Block::Kind::kStopped};
   if (started_ns_ < 0) started_ns_ = clock_.monotonic_ns();
   if (ready_ == 0 && !prepare(max_frames)) return {.kind = Block::Kind::kEnd};
   int64_t arrival = 0;
   if (options_.fast) {
+    if (options_.fast_strokes_per_minute > 0.0) {
+      if (const auto instead = waiter_.wait_for_samples(clock_, earliest_ns(), until_ns)) return *instead;
+    }
     arrival = clock_.monotonic_ns();
   } else {
     arrival = started_ns_ +

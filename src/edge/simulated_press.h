@@ -16,6 +16,7 @@ namespace millwright::edge {
 struct SimulatedPressOptions {
   PressOptions press;
   double strokes_per_minute = 18.0;
+  double fast_strokes_per_minute = 0.0;  // at most, when fast; 0: as many as there can be
   uint64_t first_stroke = 1;  // its number is the PLC's cycle
   uint64_t strokes = 0;       // how many; 0: endless
   bool fast = false;          // without waiting, and without what lies between the strokes
@@ -35,6 +36,7 @@ class SimulatedPress final : public SampleSource {
  private:
   SimulatedPress(const SimulatedPressOptions& options, const Clock& clock, size_t margin, size_t period);
   bool prepare(size_t max_frames);
+  [[nodiscard]] int64_t earliest_ns() const;
 
   SimulatedPressOptions options_;
   const Clock& clock_;

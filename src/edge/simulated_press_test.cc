@@ -83,6 +83,16 @@ TEST(SimulatedPress, CountsItsCyclesAndEnds) {
   EXPECT_EQ(cycles, (std::vector<uint64_t>{7, 8, 9, 10, 11}));
 }
 
+TEST(SimulatedPress, PlayedFastKeepsThePaceItWasGiven) {
+  const SystemClock clock;
+  auto press = SimulatedPress::create({.fast_strokes_per_minute = 60.0 * 50, .strokes = 6, .fast = true}, clock);
+  ASSERT_TRUE(press);
+  const int64_t begin = clock.monotonic_ns();
+  while ((*press)->next(1 << 16, begin + 60'000'000'000).kind != Block::Kind::kEnd) {
+  }
+  EXPECT_GE(clock.monotonic_ns() - begin, 100'000'000) << "five times 20 ms lie between six strokes";
+}
+
 TEST(SimulatedPress, RefusesAPaceThatItsStrokesDoNotFitInto) {
   const SystemClock clock;
   const auto press = SimulatedPress::create({.strokes_per_minute = 1000.0}, clock);

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "campaign/plc_freeze.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -13,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/child_process.h"
+#include "base/free_port.h"
 #include "base/random.h"
 #include "campaign/plc_sim.h"
 #include "edge/fake_records.h"
@@ -95,19 +92,6 @@ Result<FreezeFigures> measure(Scanner& plc, size_t trials, uint64_t seed, const 
     return fail(ErrorCode::kUnavailable, "plc-link: this machine is too busy to scan every 10 ms");
   }
   return figures;
-}
-
-Result<uint16_t> free_port() {
-  const Descriptor probe(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  if (::bind(probe.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      ::getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    return fail(ErrorCode::kUnavailable, "no free TCP port");
-  }
-  return ntohs(address.sin_port);
 }
 
 // A source whose next() hangs while it is told to.

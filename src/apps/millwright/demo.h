@@ -14,8 +14,9 @@ namespace millwright::apps {
 
 // Runs `agent --config FILE --fast` to its end and shows how many of `expected` records are written meanwhile.
 // kUnavailable with the last lines of its log where it ends with another status than 0.
+// `watch` is told every so often how many there are; its error ends the run.
 Status run_agent(const std::filesystem::path& config, const std::filesystem::path& state, uint64_t expected,
-                 const std::string& what);
+                 const std::string& what, const std::function<Status(uint64_t)>& watch = {});
 
 // Trains on `recordings` and writes the bundle; `name` is the press.
 Status train_press(const std::string& name, const std::filesystem::path& recordings, double rate_hz, size_t window,

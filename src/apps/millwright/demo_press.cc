@@ -20,6 +20,7 @@ std::string asset_config(const DemoPress& press, const DemoPhase& phase) {
   if (press.failure > 0)
     text += fmt::format("wear_from_stroke = {}\nfailure_stroke = {}\n", press.wear_from, press.failure);
   if (press.loose_from > 0) text += fmt::format("loose_from_stroke = {}\n", press.loose_from);
+  if (!phase.collect) text += fmt::format("fast_strokes_per_minute = {}\n", kDemoStrokesPerMinute);
   text += phase.collect ? fmt::format("strokes = {}\n", kDemoTrainingStrokes)
                         : fmt::format("first_stroke = {}\nstrokes = {}\n", kDemoTrainingStrokes + 1,
                                       kDemoStrokes - kDemoTrainingStrokes);
@@ -38,6 +39,7 @@ std::string demo_config(const std::vector<DemoPress>& presses, const DemoPhase& 
       "# Written by `millwright demo`.\n[agent]\ndevice_id = \"demo-box\"\nfactory_id = \"demo\"\nline_id = "
       "\"line-1\"\nstate = {}\n",
       toml_text(phase.state));
+  text += phase.link.empty() ? "[http]\nenabled = false\n" : phase.link;
   for (const DemoPress& press : presses) text += asset_config(press, phase);
   return text;
 }

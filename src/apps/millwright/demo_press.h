@@ -19,7 +19,9 @@ struct DemoPress {
 };
 
 inline constexpr uint64_t kDemoTrainingStrokes = 600;
-inline constexpr uint64_t kDemoStrokes = 3'000;  // training included
+inline constexpr uint64_t kDemoStrokes = 3'000;         // training included
+inline constexpr double kDemoStrokesPerMinute = 3'000;  // of each press: time enough for a broker to be away
+inline constexpr double kRealStrokesPerMinute = 18;
 inline constexpr double kDemoRateHz = 10'000.0;
 inline constexpr size_t kDemoWindow = 2'000;
 inline constexpr double kDemoDeadlineMs = 3'300.0;
@@ -36,6 +38,7 @@ struct DemoPhase {
   std::filesystem::path state;
   std::filesystem::path training;  // NAME/ gets the collected windows
   std::filesystem::path bundles;
+  std::string link;  // [http] and [mqtt]; empty: none
 };
 std::string demo_config(const std::vector<DemoPress>& presses, const DemoPhase& phase);
 

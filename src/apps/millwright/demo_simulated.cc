@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
 #include <cstdio>
+#include <optional>
 
 #include "apps/millwright/demo.h"
+#include "apps/millwright/demo_plant.h"
 #include "apps/millwright/demo_press.h"
 #include "base/files.h"
 #include "edge/press_signal.h"
@@ -98,6 +101,48 @@ std::vector<std::string> broken_promises(const std::vector<DemoPress>& presses,
   return broken;
 }
 
+// Every stroke must have reached the listener, those of the time without a broker late.
+std::vector<std::string> broken_promises(const lab::LinkReport& link) {
+  std::vector<std::string> broken;
+  uint64_t late = 0;
+  for (const auto& press : link.presses) {
+    late += press.late;
+    if (press.arrived != press.strokes) {
+      broken.push_back(fmt::format("{}: {} of {} strokes arrived", press.name, press.arrived, press.strokes));
+    }
+  }
+  if (late == 0) broken.emplace_back("no stroke came late: the broker was not away while strokes were decided");
+  if (link.alerts == 0) broken.emplace_back("no alert reached the listener");
+  return broken;
+}
+
+// Kills the broker a quarter of the way, and starts it again kCut later.
+class Outage {
+ public:
+  Outage(DemoPlant& plant, uint64_t after_strokes) : plant_(plant), after_strokes_(after_strokes) {}
+  Status watch(uint64_t strokes) {
+    if (!cut_ && strokes >= after_strokes_) {
+      cut_ = Instant::now();
+      fmt::print(stderr, "\r{:<100}\r  the broker is killed; the presses go on\n", "");
+      return plant_.cut();
+    }
+    if (cut_ && !mended_ && Instant::now() - *cut_ >= kCut) {
+      mended_ = true;
+      fmt::print(stderr, "\r{:<100}\r  the broker is back\n", "");
+      return plant_.mend();
+    }
+    return {};
+  }
+
+ private:
+  using Instant = std::chrono::steady_clock;
+  static constexpr auto kCut = std::chrono::seconds(20);
+  DemoPlant& plant_;
+  uint64_t after_strokes_;
+  std::optional<Instant::time_point> cut_;
+  bool mended_ = false;
+};
+
 }  // namespace
 
 Result<int> demo_on_presses(const DemoOptions& options) {
@@ -105,6 +150,8 @@ Result<int> demo_on_presses(const DemoOptions& options) {
   const auto out = std::filesystem::absolute(options.out);
   DemoPhase phase{.collect = true, .state = out / "state", .training = out / "training", .bundles = out / "bundles"};
   MW_CHECK_OK(make_folders(phase));
+  DemoPlant plant = MW_TRY(DemoPlant::start(out / "plant"));
+  phase.link = plant.agent_sections();
   fmt::print(stderr, "1. Four presses run normally; the agent has no model yet and collects their first {} strokes.\n",
              kDemoTrainingStrokes);
   MW_CHECK_OK(write_config(out / "collect.toml", presses, phase));
@@ -116,12 +163,16 @@ Result<int> demo_on_presses(const DemoOptions& options) {
                             phase.bundles / (press.name + ".bundle")));
   }
 
-  fmt::print(stderr,
-             "3. The agent goes on at the next stroke and decides every one; one die wears, one sensor comes loose.\n");
+  fmt::print(
+      stderr,
+      "3. The agent goes on at the next stroke and decides every one; one die wears, one sensor comes loose, and "
+      "the broker is away for 20 s.\n");
   phase.collect = false;
   MW_CHECK_OK(write_config(out / "agent.toml", presses, phase));
-  MW_CHECK_OK(
-      run_agent(out / "agent.toml", phase.state, presses.size() * (kDemoStrokes - kDemoTrainingStrokes), "deciding"));
+  const uint64_t strokes = presses.size() * (kDemoStrokes - kDemoTrainingStrokes);
+  Outage outage(plant, strokes / 4);
+  MW_CHECK_OK(run_agent(out / "agent.toml", phase.state, strokes, "deciding",
+                        [&outage](uint64_t done) { return outage.watch(done); }));
 
   lab::DemoReport report{
       .title = "Four presses, one wearing die, one loose sensor",
@@ -129,9 +180,14 @@ Result<int> demo_on_presses(const DemoOptions& options) {
           "Simulated presses (never evidence of how well a method works), played as fast as the machine allows; "
           "trained on their first strokes, then every stroke judged.",
       .assets = {},
+      .link = {},
       .notes = {}};
+  std::vector<std::pair<std::string, uint64_t>> expected;
+  for (const DemoPress& press : presses) expected.emplace_back(press.name, kDemoStrokes);
+  report.link = MW_TRY(plant.finish(expected));
   for (const DemoPress& press : presses) report.assets.push_back(MW_TRY(report_of(press, phase)));
-  const auto broken = broken_promises(presses, report.assets);
+  auto broken = broken_promises(presses, report.assets);
+  for (std::string& promise : broken_promises(*report.link)) broken.push_back(std::move(promise));
   report.notes.insert(report.notes.end(), broken.begin(), broken.end());
   const int status = MW_TRY(conclude(out, report));
   return broken.empty() ? status : 1;

@@ -59,7 +59,7 @@ std::string last_lines(const std::filesystem::path& log, size_t count) {
 }  // namespace
 
 Status run_agent(const std::filesystem::path& config, const std::filesystem::path& state, uint64_t expected,
-                 const std::string& what) {
+                 const std::string& what, const std::function<Status(uint64_t)>& watch) {
   const auto agent = program_folder() / "millwright-agent";
   auto log = config;
   log.replace_extension(".log");
@@ -68,7 +68,9 @@ Status run_agent(const std::filesystem::path& config, const std::filesystem::pat
   const LineCount lines(state);
   const uint64_t before = lines.count();
   while (!child.poll()) {
-    if (terminal) show(what, lines.count() - before, expected);
+    const uint64_t done = terminal || watch ? lines.count() - before : 0;
+    if (terminal) show(what, done, expected);
+    if (watch) MW_CHECK_OK(watch(done));
     std::this_thread::sleep_for(kProgressEvery);
   }
   show(what, lines.count() - before, expected);

@@ -88,6 +88,7 @@ Result<int> listen(Options options) {
         .ca_file = options.ca, .certificate_file = options.certificate, .key_file = options.key, .allow_tls12 = false};
   }
   MW_CHECK_OK(net::mqtt::check(options.client));
+  options.client.backoff_limit_ms = 5'000;  // somebody waits for it
   sigset_t ends;
   sigemptyset(&ends);
   for (const int signal : {SIGINT, SIGTERM}) sigaddset(&ends, signal);

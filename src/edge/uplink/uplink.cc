@@ -38,6 +38,7 @@ net::mqtt::ClientOptions mqtt_client_options(const Config& config) {
   options.port = mqtt.port;
   options.client_id = mqtt.client_id.empty() ? config.device_id : mqtt.client_id;
   options.keepalive_s = mqtt.keepalive_s;
+  options.backoff_limit_ms = static_cast<int64_t>(mqtt.longest_wait_s * 1e3);
   if (mqtt.tls) {
     options.tls = net::mqtt::TlsOptions{.ca_file = mqtt.ca_file,
                                         .certificate_file = mqtt.certificate_file,
@@ -74,7 +75,7 @@ Result<std::unique_ptr<Uplink>> Uplink::create(Settings settings) {
   return uplink;
 }
 
-Uplink::~Uplink() { stop(); }
+Uplink::~Uplink() { stop(0); }
 
 net::mqtt::ClientOptions Uplink::client_options() {
   net::mqtt::ClientOptions options = mqtt_client_options(settings_.config);
@@ -133,9 +134,20 @@ void Uplink::prove() {
   sender_->delivered({.token = token, .outcome = net::mqtt::Outcome::kUnanswered, .reason = 0});
 }
 
-void Uplink::stop() {
-  if (stopping_.exchange(true)) return;
+uint64_t Uplink::waiting() {
+  uint64_t messages = 0;
+  for (const StreamFigures& stream : outbox_.figures().streams) messages += stream.messages;
+  return messages;
+}
+
+void Uplink::stop(int64_t deliver_ns) {
+  if (stopping_.load(std::memory_order_acquire)) return;
   feeder_.finish();
+  const int64_t until = clock_.monotonic_ns() + deliver_ns;
+  while (thread_.joinable() && waiting() > 0 && client_->connected() && clock_.monotonic_ns() < until) {
+    std::this_thread::sleep_for(kPace);
+  }
+  stopping_.store(true, std::memory_order_release);
   wake_.notify_all();
   if (thread_.joinable()) thread_.join();
   // Outside of the lock: its last callbacks take it.
@@ -273,8 +285,6 @@ void Uplink::update_series() {
 
 json Uplink::status() {
   const OutboxFigures outbox = outbox_.figures();
-  uint64_t waiting = 0;
-  for (const StreamFigures& stream : outbox.streams) waiting += stream.messages;
   const FeederFigures feeder = feeder_.figures();
   SenderFigures sender;
   {
@@ -285,7 +295,7 @@ json Uplink::status() {
           {"last_error", client_ ? client_->last_error() : std::string()},
           {"outbox",
            {{"open", outbox.open},
-            {"waiting", waiting},
+            {"waiting", waiting()},
             {"alerts_waiting", outbox.streams[0].messages},
             {"headroom_s", outbox.headroom_s},
             {"error", outbox.last_error}}},

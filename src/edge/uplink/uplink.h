@@ -47,7 +47,8 @@ class Uplink final : public net::mqtt::ClientEvents {
   void note(size_t index, uint64_t stroke_id) noexcept { feeder_.note(index, stroke_id); }
   Status start();
   // Feeds what is left and says offline; at most a few seconds. What was not sent waits for the next start.
-  void stop();
+  // With a broker, what waits has so long to arrive; the rest goes at the next start.
+  void stop(int64_t deliver_ns);
   // Control thread, about once a second: the outbox's upkeep, and the box's health once a minute.
   void tick(const SystemFigures& system);
 
@@ -61,6 +62,7 @@ class Uplink final : public net::mqtt::ClientEvents {
   void on_message(std::string_view topic, std::string_view payload, bool retained) override;
 
  private:
+  [[nodiscard]] uint64_t waiting();
   Uplink(Settings settings, model::Topics topics);
   void make_series();
   void update_series();

@@ -156,6 +156,35 @@ void append_asset(std::string& page, const AssetReport& asset) {
                              asset.deadline_us / 1000.0));
 }
 
+double reduction(const LinkReport& link) {
+  return link.arrived_bytes == 0 ? 0.0 : static_cast<double>(link.raw_bytes) / static_cast<double>(link.arrived_bytes);
+}
+
+std::string link_sentence(const LinkReport& link) {
+  return fmt::format(
+      "The broker was gone for {:.0f} s. {} alerts were confirmed by the listener. All samples would have been {:.1f} "
+      "MB; what arrived is {:.1f} MB: {:.0f} times less.",
+      link.mended_s - link.cut_s, link.alerts, static_cast<double>(link.raw_bytes) / 1e6,
+      static_cast<double>(link.arrived_bytes) / 1e6, reduction(link));
+}
+
+void append_link(std::string& page, const LinkReport& link) {
+  page += "<h2>The link to the fleet</h2><p class=\"story\">" + html_text(link_sentence(link)) +
+          "</p><table><thead><tr><th>press<th>strokes<th>arrived<th>of them late<th>repeated, dropped by the "
+          "listener</tr></thead><tbody>";
+  for (const LinkReport::Press& press : link.presses) {
+    fmt::format_to(std::back_inserter(page), "<tr><td>{}<td>{}<td><b class=\"{}\">{}</b><td>{}<td>{}</tr>",
+                   html_text(press.name), press.strokes, press.arrived == press.strokes ? "ok" : "no", press.arrived,
+                   press.late, press.repeated);
+  }
+  page += "</tbody></table>";
+  const Chart chart{.x_label = "seconds",
+                    .y_label = "messages",
+                    .series = {{.name = "waiting", .css_class = "line", .points = link.waiting}},
+                    .marks = {{link.cut_s, "broker killed", "bad", true}, {link.mended_s, "back", "none", true}}};
+  page += figure(to_svg(chart), "Messages that waited on the box, as Prometheus saw it.");
+}
+
 }  // namespace
 
 LatencyFigures latency_figures(const AssetReport& asset) {
@@ -177,6 +206,7 @@ std::string to_html(const DemoReport& report) {
       html_text(report.title), html_text(report.subtitle), kStyle);
   append_table(page, report);
   for (const std::string& note : report.notes) page += "<p class=\"sub\">" + html_text(note) + "</p>";
+  if (report.link) append_link(page, *report.link);
   for (const AssetReport& asset : report.assets) append_asset(page, asset);
   return page + "</body></html>\n";
 }
@@ -192,7 +222,13 @@ std::string to_text(const DemoReport& report) {
                     a.triggered, a.recorded, a.no_go, a.sensor_faults, a.no_verdict, or_dash(a.false_alarms),
                     or_dash(a.first_warning), or_dash(a.failure), l.p50_us, l.p99_us, l.p999_us, l.max_us, l.n);
   }
-  return text;
+  if (!report.link) return text;
+  text += fmt::format("\n{:<18}{:>10}{:>10}{:>10}{:>10}\n", "link", "strokes", "arrived", "late", "repeated");
+  for (const LinkReport::Press& press : report.link->presses) {
+    text += fmt::format("{:<18}{:>10}{:>10}{:>10}{:>10}\n", press.name, press.strokes, press.arrived, press.late,
+                        press.repeated);
+  }
+  return text + link_sentence(*report.link) + "\n";
 }
 
 }  // namespace millwright::lab

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/stroke_record.h"
@@ -47,10 +48,29 @@ struct LatencyFigures {
 // From the window's last sample to the verdict, over the records that carry one; nearest-rank percentiles.
 LatencyFigures latency_figures(const AssetReport& asset);
 
+// What became of the records on their way to the fleet.
+struct LinkReport {
+  struct Press {
+    std::string name;
+    uint64_t strokes = 0;
+    uint64_t arrived = 0;  // of them, each counted once
+    uint64_t late = 0;     // of them, kept by the box while the broker was away
+    uint64_t repeated = 0;
+  };
+  std::vector<Press> presses;
+  uint64_t alerts = 0;  // made durable by the listener, and confirmed to the box
+  double cut_s = 0.0;   // since the start
+  double mended_s = 0.0;
+  std::vector<std::pair<double, double>> waiting;  // seconds since the start, messages that wait; Prometheus saw it
+  uint64_t raw_bytes = 0;                          // of the sensors, had all been sent
+  uint64_t arrived_bytes = 0;                      // of payload
+};
+
 struct DemoReport {
   std::string title;
   std::string subtitle;
   std::vector<AssetReport> assets;
+  std::optional<LinkReport> link;
   std::vector<std::string> notes;
 };
 

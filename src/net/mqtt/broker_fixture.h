@@ -23,6 +23,7 @@
 #include "base/child_process.h"
 #include "base/descriptor.h"
 #include "base/files.h"
+#include "base/free_port.h"
 #include "base/temporary_folder.h"
 #include "net/mqtt/client.h"
 
@@ -42,14 +43,10 @@ inline sockaddr_in loopback(uint16_t port) {
   return {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
 }
 
-// A port that nobody listened on a moment ago.
 inline uint16_t free_port() {
-  const Descriptor socket(::socket(AF_INET, SOCK_STREAM, 0));
-  sockaddr_in address = loopback(0);
-  socklen_t size = sizeof address;
-  MW_CHECK(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0, "a test needs a port");
-  MW_CHECK(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0, "a test needs a port");
-  return ntohs(address.sin_port);
+  const auto port = millwright::free_port();
+  MW_CHECK(port.has_value(), "a test needs a port");
+  return *port;
 }
 
 inline bool listens(uint16_t port) {
