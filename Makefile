@@ -33,6 +33,7 @@ lint: ## formatting and clang-tidy; LINT_TESTS=1 reads the tests too
 
 campaign: build ## run a campaign: NAME=stroke-contract N=1000000 SEED=1
 	@test "$(NAME)" != outbox-power-cut || tools/setup.sh --campaign
+	@case "$(NAME)" in disk-fault|soak) tools/setup.sh --test ;; esac
 	@$(BUILD)/bin/campaign --name $(NAME) --trials $(N) --seed $(or $(SEED),1)
 
 results: build ## reproduce a figure of docs/results.md on real data: NAME=screw|skab|cwru

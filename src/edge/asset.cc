@@ -198,10 +198,7 @@ void Asset::tick() {
     publish(clock_.monotonic_ns());
   loop_->retired().reset();
   const auto changed = [](uint64_t now, uint64_t& logged) { return std::exchange(logged, now) != now; };
-  if (changed(writer_->failures(), logged_failures_)) {
-    log_event(Level::kError, "records_not_written",
-              {{"asset_id", config_.id}, {"failures", logged_failures_}, {"error", writer_->last_error()}});
-  }
+  log_records();
   if (changed(counters_.cycle_resyncs.get() + counters_.cycle_resets.get(), logged_resyncs_)) {
     log_event(Level::kWarning, "plc_counter_jumped",
               {{"asset_id", config_.id},
@@ -220,6 +217,23 @@ void Asset::tick() {
   } else if (!written->empty()) {
     log_event(Level::kInfo, "windows_collected",
               {{"asset_id", config_.id}, {"windows", collector_->collected()}, {"path", written->string()}});
+  }
+}
+
+// A disk may fail for days: once when it begins, once a minute while it lasts, once when it is over.
+void Asset::log_records() {
+  constexpr int64_t kEveryNs = 60'000'000'000;
+  const uint64_t failures = writer_->failures();
+  const bool failing = std::exchange(seen_failures_, failures) != failures;
+  const int64_t now = clock_.monotonic_ns();
+  if (failing && (!records_failing_ || now - logged_records_ns_ >= kEveryNs)) {
+    log_event(Level::kError, "records_not_written",
+              {{"asset_id", config_.id}, {"failures", failures}, {"error", writer_->last_error()}});
+    logged_records_ns_ = now;
+    records_failing_ = true;
+  } else if (!failing && records_failing_) {
+    log_event(Level::kInfo, "records_written_again", {{"asset_id", config_.id}, {"failures", failures}});
+    records_failing_ = false;
   }
 }
 

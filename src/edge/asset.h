@@ -82,6 +82,7 @@ class Asset {
   Status open_records(const Config& config);
   void log_recovery() const;
   void log_model();
+  void log_records();
   void log_link();
   [[nodiscard]] AssetView view() const;
   void show(const model::StrokeRecord& record, int64_t now_ns);
@@ -119,7 +120,9 @@ class Asset {
   signal::SensorFault sensor_fault_ = signal::SensorFault::kNone;
   std::atomic<int64_t> shown_ns_{0};  // when the operator's page was told last
   // The control thread only.
-  uint64_t logged_failures_ = 0;
+  uint64_t seen_failures_ = 0;
+  bool records_failing_ = false;  // as logged
+  int64_t logged_records_ns_ = 0;
   uint64_t logged_resyncs_ = 0;
   uint64_t logged_refused_ = 0;
   bool link_up_ = false;

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/child_process.h"
+#include "campaign/disk_fault.h"
 #include "campaign/outbox_kill.h"
 #include "campaign/outbox_power_cut.h"
 #include "campaign/plc_link.h"
@@ -23,8 +24,8 @@ int main(int argc, char** argv) {
   options.agent = programs / "millwright-agent";
   app.add_option("--name", name, "which")
       ->required()
-      ->check(CLI::IsMember({"stroke-contract", "outbox-kill", "outbox-power-cut", "plc-link", "soak"}));
-  app.add_option("--trials", options.trials, "how many strokes, kills, cuts, cycles or (soak) seconds")
+      ->check(CLI::IsMember({"stroke-contract", "outbox-kill", "outbox-power-cut", "plc-link", "soak", "disk-fault"}));
+  app.add_option("--trials", options.trials, "how many strokes, kills, cuts, failed syncs, cycles or (soak) seconds")
       ->required()
       ->check(CLI::Range(1UL, 10'000'000UL));
   app.add_option("--seed", options.seed, "of everything random");
@@ -39,6 +40,7 @@ int main(int argc, char** argv) {
       return run_outbox_power_cut(options.trials, options.seed, programs / "power_cut_guest");
     }
     if (name == "soak") return run_soak(options);
+    if (name == "disk-fault") return run_disk_fault(options);
     return name == "plc-link" ? run_plc_link(options) : run_stroke_contract(options);
   };
   const auto line = run();

@@ -2,7 +2,9 @@
 #include "campaign/soak_plant.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <chrono>
@@ -10,7 +12,9 @@
 #include <fstream>
 #include <numbers>
 
+#include "base/check.h"
 #include "base/child_process.h"
+#include "base/files.h"
 #include "edge/udp_packet.h"
 #include "recording/recording.h"
 
@@ -52,6 +56,42 @@ Status train(const SoakPlan& plan, const std::string& name, uint64_t seed) {
 
 }  // namespace
 
+SoakPlan make_plan(const std::filesystem::path& programs, uint64_t seed) {
+  std::string name = (std::filesystem::temp_directory_path() / "millwright-campaign-XXXXXX").string();
+  MW_CHECK(::mkdtemp(name.data()) != nullptr, "a campaign needs a folder");
+  SoakPlan plan{.folder = name, .programs = programs, .seed = seed};
+  plan.http_port = free_port(SOCK_STREAM);
+  for (size_t i = 0; i < kSoakAssets; ++i) plan.udp_ports.push_back(free_port(SOCK_DGRAM));
+  return plan;
+}
+
+uint16_t free_port(int type) {
+  const Descriptor probe(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  MW_CHECK(::bind(probe.get(), reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+               ::getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0,
+           "loopback has a free port");
+  return ntohs(address.sin_port);
+}
+
+nlohmann::json status_of(const SoakPlan& plan) {
+  const auto text = read_text_file(plan.folder / "state" / "status.json", 1 << 20);
+  auto status = nlohmann::json::parse(text.value_or(""), nullptr, false);
+  return status.is_object() ? status : nlohmann::json::object();
+}
+
+bool eventually(const std::function<bool()>& done, double patience_s) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(patience_s);
+  while (!done()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    ::poll(nullptr, 0, 100);
+  }
+  return true;
+}
+
 std::string soak_asset(size_t index) { return fmt::format("press-{}", index + 1); }
 
 Status put_bundle(const SoakPlan& plan, bool second) {
@@ -84,6 +124,7 @@ std::filesystem::path write_agent_config(const SoakPlan& plan) {
         "source = {{ kind = \"udp\", port = {} }}\n"
         "output = {{ kind = \"none\", on_no_verdict = \"hold\", on_start = \"stop\", on_death = \"stop\" }}\n",
         soak_asset(i), kSoakDeadlineMs, kSoakFrames, kRateHz, plan.udp_ports[i]);
+    file << plan.more;
   }
   return path;
 }

@@ -6,9 +6,12 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "base/descriptor.h"
 #include "base/error.h"
@@ -30,7 +33,16 @@ struct SoakPlan {
   uint16_t http_port = 0;
   uint16_t mqtt_port = 0;
   std::vector<uint16_t> udp_ports;
+  std::string more;  // of each asset's configuration
 };
+
+// A folder, and ports for all but the broker.
+SoakPlan make_plan(const std::filesystem::path& programs, uint64_t seed);
+uint16_t free_port(int type);
+// What the agent has written last; empty where there is nothing.
+nlohmann::json status_of(const SoakPlan& plan);
+// False: it did not come true within `patience_s`.
+bool eventually(const std::function<bool()>& done, double patience_s = 180.0);
 
 // Trains `folder`/a.bundle and b.bundle, and puts the first in place as press.bundle.
 Status train_bundles(const SoakPlan& plan);
