@@ -186,6 +186,7 @@ Status Asset::offer(std::unique_ptr<Judge> judge) {
         config_.id, facts.channels, facts.length, facts.rate_hz, window.channels, window.length, window.rate_hz);
   }
   model_ = judge->facts().digest;
+  model_created_ns_ = judge->facts().created_wall_ns;
   lines_->add_model(model_, judge->facts().feature_names);
   loop_->offer(std::move(judge));
   return {};
@@ -279,6 +280,10 @@ AssetView Asset::view() const {
   view.strokes_missing = at_rest ? difference : 0;
   view.journal_failures = writer_->failures();
   view.journal_files_removed = journal_->files_removed();
+  if (const int64_t created = model_created_ns_; created > 0) {
+    view.model_age_s = static_cast<double>(clock_.wall_ns() - created) * 1e-9;
+  }
+  view.link = output_->link();
   return view;
 }
 

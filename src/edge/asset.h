@@ -108,6 +108,7 @@ class Asset {
   const std::function<void(std::string_view, std::string_view)> show_;
   const std::function<void(uint64_t)> durable_;
   uint64_t journal_start_ = 0;
+  std::atomic<int64_t> model_created_ns_{0};  // wall; 0: nobody knows
   std::unique_ptr<StrokeLoop> loop_;
   std::thread thread_;
   std::atomic<bool> ended_{false};

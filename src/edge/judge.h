@@ -25,6 +25,7 @@ struct JudgeFacts {
   size_t channels = 1;
   size_t length = 0;
   double rate_hz = 0.0;
+  int64_t created_wall_ns = 0;  // when the model was trained; 0: nobody knows
 };
 
 struct Judgement {

@@ -3,7 +3,7 @@
 box: Prometheus' own rule engine, on series that are written here.
 
 usage: alert_rules_test.py DEPLOY_PROMETHEUS_FOLDER"""
-import json, pathlib, re, subprocess, sys, tempfile, unittest
+import json, pathlib, re, shutil, subprocess, sys, tempfile, unittest
 
 RULES = pathlib.Path(sys.argv.pop(1)).resolve()
 LABELS = 'device_id="box-1",asset_id="press",factory_id="plant"'
@@ -44,6 +44,7 @@ CASES = {
     "LatencyNearDeadline": latency(3.3),
     "DeadlineMissed": counter(f"edge_deadline_misses_total{{{LABELS}}}", 0, 1),
     "StrokesMissing": gauge(f"edge_strokes_missing{{{LABELS}}}", "0+0", "2+0"),
+    "PlcLinkLost": gauge(f"edge_plc_connected{{{LABELS}}}", "1+0", "0+0"),
     "PlcCyclesMissed": counter(f"edge_plc_cycles_missed_total{{{LABELS}}}", 0, 1),
     "NoVerdicts": counter(f'edge_verdicts_total{{{LABELS},verdict="NO_VERDICT"}}', 0, 9) + counter(f'edge_verdicts_total{{{LABELS},verdict="GO"}}', 18, 9),
     "SensorFault": counter(f'edge_sensor_faults_total{{{LABELS},ne107="failure"}}', 0, 18),
@@ -60,6 +61,9 @@ CASES = {
 }
 # A rule that waits an hour needs trouble that lasts longer.
 LONG = {"ModelTooOld", "CertificateEnding"}
+# Those of its configuration that we use (prometheus.io/docs/alerting/latest/configuration).
+ALERTMANAGER_KEYS = {"route", "receiver", "group_by", "group_wait", "group_interval", "repeat_interval", "routes", "matchers", "inhibit_rules",
+                     "source_matchers", "target_matchers", "equal", "receivers", "name"}
 
 
 def case(alert):
@@ -102,6 +106,21 @@ class AlertRules(unittest.TestCase):
     def test_every_alert_fires_and_resolves(self):
         judged = evaluate([case(alert) for alert in CASES])
         self.assertEqual(judged.returncode, 0, judged.stdout + judged.stderr)
+
+    def test_routes_lead_to_receivers_and_name_alerts_that_exist(self):
+        file = RULES / "alertmanager.yml"
+        if shutil.which("amtool"):
+            judged = subprocess.run(["amtool", "check-config", file], capture_output=True, text=True)
+            self.assertEqual(judged.returncode, 0, judged.stdout + judged.stderr)
+        text = re.sub(r"#.*", "", file.read_text())
+        defined = re.findall(r"- name: (\w+)", text)
+        self.assertEqual(len(defined), len(set(defined)))
+        self.assertEqual(set(re.findall(r"receiver: (\w+)", text)), set(defined), "every route leads somewhere, every receiver is reached")
+        named = re.findall(r"""alertname(?:=~|!=|=)"([\w|]+)\"""", text)
+        self.assertEqual(set("|".join(named).split("|")) - set(CASES), set())
+        self.assertEqual(set(re.findall(r"^[\s-]*(\w+):", text, re.M)) - ALERTMANAGER_KEYS, set(), "a key that Alertmanager does not know")
+        for interval in re.findall(r"(?:wait|interval): (.*)", text):
+            self.assertRegex(interval, r"^(\d+[smhd])+$")
 
     def test_a_rule_that_stays_silent_would_be_noticed(self):
         healthy = gauge(f"edge_strokes_missing{{{LABELS}}}", "0+0", "0+0")

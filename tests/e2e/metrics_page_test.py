@@ -106,6 +106,13 @@ class MetricsPage(unittest.TestCase):
         self.assertRegex(page, r'edge_model_version\{[^}]*version_string="[0-9a-f]{12}"\} 1\n')
         self.assertIn(f'edge_provider_info{{{labels},provider="CPUExecutionProvider"}} 1\n', page)
         self.assertIn(f'edge_anomaly_alerts_total{{{labels},severity="CRITICAL"}} ', page)
+        self.assertTrue(0 < number(page, f"edge_model_age_seconds{{{labels}}}") < 1800, "trained a moment ago")
+        self.assertIn(f'edge_asset_info{{{labels},line_id="line"}} 1\n', page)
+        box = 'device_id="box-1",factory_id="plant"'
+        self.assertEqual(number(page, f"edge_http_connections{{{box}}}"), 1, "this one")
+        self.assertGreaterEqual(number(page, f"edge_http_requests_total{{{box}}}"), 1)
+        for name in ("edge_http_event_readers", "edge_http_bad_requests_total", "edge_http_connections_refused_total", "edge_http_slow_readers_total"):
+            self.assertEqual(number(page, f"{name}{{{box}}}"), 0)
         judged = subprocess.run(["promtool", "check", "metrics"], input=page.encode(), capture_output=True)
         # One agreed name has a unit that promtool's linter would not choose; it may say nothing else.
         self.assertEqual((judged.stdout + judged.stderr).decode().splitlines(),

@@ -22,6 +22,7 @@ uint64_t at(const std::array<Counter, N>& counters, Enum which) {
 AssetMetrics::AssetMetrics(metrics::Registry& registry, const Config& config, const AssetConfig& asset)
     : registry_(registry),
       labels_({{"device_id", config.device_id}, {"asset_id", asset.id}, {"factory_id", config.factory_id}}) {
+  registry_.gauge({"edge_asset_info", "The line in which the asset stands"}, with("line_id", config.line_id)).set(1.0);
   make_agreed();
   make_verdicts();
   make_process();
@@ -124,7 +125,30 @@ void AssetMetrics::make_upkeep(const AssetConfig& asset) {
         [](const AssetView& v) { return v.journal_files_removed; });
   count("edge_model_swaps_total", "Models taken over at a stroke boundary",
         [](const AssetView& v) { return v.counters.judge_swaps.get(); });
+  measure("edge_model_age_seconds", "Since the model was trained, NaN where there is none",
+          [](const AssetView& v) { return v.model_age_s; });
+  if (asset.output.kind == OutputConfig::Kind::kModbusServer ||
+      asset.output.kind == OutputConfig::Kind::kModbusClient) {
+    make_plc_link();
+  }
   show_model(Digest{}, 0);
+}
+
+void AssetMetrics::make_plc_link() {
+  measure("edge_plc_connected", "1 while the PLC is there",
+          [](const AssetView& v) { return v.link && v.link->up ? 1.0 : 0.0; });
+  measure("edge_plc_heard_age_seconds", "Since the PLC asked, or took what was written",
+          [](const AssetView& v) { return v.link ? v.link->heard_age_s : kNone; });
+  measure("edge_plc_heartbeat_age_seconds", "Since the PLC's own heartbeat moved, NaN where it has none",
+          [](const AssetView& v) { return v.link ? v.link->heartbeat_age_s : kNone; });
+  measure("edge_plc_late_results", "Results in a row that came too late; from 3 on the PLC is told of a fault",
+          [](const AssetView& v) { return v.link ? static_cast<double>(v.link->late_results) : kNone; });
+  count("edge_plc_connects_total", "Connections between PLC and box",
+        [](const AssetView& v) { return v.link ? v.link->connects : 0; });
+  count("edge_plc_transactions_total", "Requests answered, or blocks written",
+        [](const AssetView& v) { return v.link ? v.link->transactions : 0; });
+  count("edge_plc_refused_total", "Requests that were none for this box, or writes that failed",
+        [](const AssetView& v) { return v.link ? v.link->refused : 0; });
 }
 
 // Both are labels: the series of the last one goes, so that a page shows one model and one provider.

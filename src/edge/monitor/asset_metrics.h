@@ -7,11 +7,14 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "edge/config.h"
 #include "edge/loop_counters.h"
+#include "edge/output.h"
 #include "edge/source.h"
 #include "metrics/registry.h"
 #include "model/stroke_record.h"
@@ -28,6 +31,8 @@ struct AssetView {
   uint64_t strokes_missing = 0;  // triggers without a record: must be 0
   uint64_t journal_failures = 0;
   uint64_t journal_files_removed = 0;
+  double model_age_s = std::numeric_limits<double>::quiet_NaN();  // NaN: no model, or of no known date
+  std::optional<OutputLink> link;                                 // none: nobody has to be there
 };
 
 class AssetMetrics {
@@ -50,6 +55,7 @@ class AssetMetrics {
   void make_verdicts();
   void make_process();
   void make_upkeep(const AssetConfig& asset);
+  void make_plc_link();
   void show_model(const Digest& model, uint8_t provider);
 
   metrics::Registry& registry_;

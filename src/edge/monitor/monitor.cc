@@ -29,7 +29,30 @@ Monitor::Monitor(const Config& config, const Clock& clock)
 void Monitor::make_series() {
   registry_.before_scrape([scrapes = &registry_.counter({"edge_scrapes_total", "Pages of metrics given out"},
                                                         labels_)] { scrapes->add(); });
+  registry_.before_scrape([this] { show_server(); });
+  show_server();
   read_system();
+}
+
+// How the server itself fares: pages that stay open, and those who ask too much.
+void Monitor::show_server() {
+  net::http::ServerCounters now;
+  {
+    const std::lock_guard lock(mutex_);
+    if (server_) now = server_->counters();
+  }
+  registry_.gauge({"edge_http_connections", "Connections that are open"}, labels_)
+      .set(static_cast<double>(now.connections));
+  registry_.gauge({"edge_http_event_readers", "Operator pages that listen"}, labels_)
+      .set(static_cast<double>(now.event_readers));
+  const auto total = [this](const char* name, const char* help, uint64_t value) {
+    registry_.counter({name, help}, labels_).set_total(value);
+  };
+  total("edge_http_requests_total", "Requests", now.requests);
+  total("edge_http_bad_requests_total", "Requests that were malformed, too slow or from another site",
+        now.bad_requests);
+  total("edge_http_connections_refused_total", "Connections beyond the bound", now.refused_connections);
+  total("edge_http_slow_readers_total", "Operator pages cut off because they did not keep up", now.slow_readers);
 }
 
 void Monitor::read_system() {

@@ -40,6 +40,7 @@ class Monitor {
 
  private:
   void make_series();
+  void show_server();
   void read_system();
   void listen();
 

@@ -64,4 +64,18 @@ bool Link::up() const {
   return now - heard_ns_.load(std::memory_order_relaxed) < kLinkNs && (beat < 0 || now - beat < kLinkNs);
 }
 
+OutputLink Link::facts() const {
+  constexpr double kSecondsPerNano = 1e-9;
+  OutputLink facts{.up = up(),
+                   .connects = connects.load(std::memory_order_relaxed),
+                   .transactions = transactions.load(std::memory_order_relaxed),
+                   .refused = refused.load(std::memory_order_relaxed)};
+  const int64_t now = clock_.monotonic_ns();
+  const int64_t beat = beat_ns_.load(std::memory_order_relaxed);
+  facts.heard_age_s = static_cast<double>(now - heard_ns_.load(std::memory_order_relaxed)) * kSecondsPerNano;
+  if (beat >= 0) facts.heartbeat_age_s = static_cast<double>(now - beat) * kSecondsPerNano;
+  if (const auto state = state_.load()) facts.late_results = state->late;
+  return facts;
+}
+
 }  // namespace millwright::edge::plc

@@ -41,6 +41,8 @@ class Link {
   void stop() noexcept;
   [[nodiscard]] bool stopped() const { return stopped_.load(std::memory_order_acquire); }
   [[nodiscard]] bool up() const;
+  // How it stands, with what this end counts.
+  [[nodiscard]] OutputLink facts() const;
   [[nodiscard]] const Clock& clock() const { return clock_; }
 
   std::atomic<uint64_t> transactions{0};  // answered, or written

@@ -38,12 +38,7 @@ void PlcOutput::heartbeat(uint64_t beat) noexcept {
   put();
 }
 
-std::optional<OutputLink> PlcOutput::link() const {
-  return OutputLink{.up = link_.up(),
-                    .connects = link_.connects.load(std::memory_order_relaxed),
-                    .transactions = link_.transactions.load(std::memory_order_relaxed),
-                    .refused = link_.refused.load(std::memory_order_relaxed)};
-}
+std::optional<OutputLink> PlcOutput::link() const { return link_.facts(); }
 
 uint16_t PlcOutput::port() const {
   const auto* server = std::get_if<std::unique_ptr<Server>>(&end_);

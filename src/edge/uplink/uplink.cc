@@ -4,10 +4,12 @@
 #include <pthread.h>
 
 #include <chrono>
+#include <limits>
 
 #include <nlohmann/json.hpp>
 
 #include "edge/event_log.h"
+#include "net/mqtt/tls_context.h"
 
 namespace millwright::edge {
 namespace {
@@ -216,6 +218,7 @@ void Uplink::tick(const SystemFigures& system) {
   }
   if (now < next_health_ns_ || !outbox_.is_open()) return;
   next_health_ns_ = now + kHealthNs;
+  read_certificate();
   model::HealthMessage health;
   health.timestamp = format_utc(clock_.wall_ns());
   health.device_id = settings_.config.device_id;
@@ -235,7 +238,15 @@ void Uplink::tick(const SystemFigures& system) {
   (void)outbox_.append(messages);  // the feeder finds out why, and says so
 }
 
+// It may be renewed while we run.
+void Uplink::read_certificate() {
+  const MqttConfig& mqtt = *settings_.config.mqtt;
+  if (!mqtt.tls || mqtt.certificate_file.empty()) return;
+  certificate_ends_s_ = net::mqtt::certificate_not_after(mqtt.certificate_file).value_or(0);
+}
+
 void Uplink::make_series() {
+  read_certificate();
   settings_.metrics.before_scrape([this] { update_series(); });
   update_series();
 }
@@ -274,6 +285,13 @@ void Uplink::update_series() {
       .set_total(outbox.quarantined);
   registry.counter({"edge_outbox_strokes_not_fed_total", "Strokes that the journal no longer had"}, box)
       .set_total(feeder_.figures().missing);
+  if (settings_.config.mqtt->tls && !settings_.config.mqtt->certificate_file.empty()) {
+    const int64_t ends_s = certificate_ends_s_;
+    registry
+        .gauge({"edge_certificate_seconds_left", "Until this box's certificate ends, NaN where it cannot be read"}, box)
+        .set(ends_s == 0 ? std::numeric_limits<double>::quiet_NaN()
+                         : static_cast<double>(ends_s) - static_cast<double>(clock_.wall_ns()) * 1e-9);
+  }
   const net::mqtt::ClientFigures client = client_ ? client_->figures() : net::mqtt::ClientFigures{};
   registry.gauge({"edge_mqtt_connected", "1 while a broker has accepted this box"}, box)
       .set(client.connected ? 1.0 : 0.0);

@@ -65,6 +65,7 @@ class Uplink final : public net::mqtt::ClientEvents {
   [[nodiscard]] uint64_t waiting();
   Uplink(Settings settings, model::Topics topics);
   void make_series();
+  void read_certificate();
   void update_series();
   void run();
   void prove();
@@ -87,6 +88,7 @@ class Uplink final : public net::mqtt::ClientEvents {
   uint64_t next_token_ = 1;     // guarded by mutex_
   int64_t next_upkeep_ns_ = 0;  // the control thread only
   int64_t next_health_ns_ = 0;
+  std::atomic<int64_t> certificate_ends_s_{0};  // since 1970-01-01 UTC; 0: there is none, or it cannot be read
 };
 
 // What `--check` says of the section: that the files fit, that the broker lets this box in, and what a setting risks.

@@ -61,10 +61,10 @@ struct Server::Core {
   tcp::acceptor acceptor{context};
   std::thread thread;
   // The server's thread only.
-  size_t connections = 0;
   std::set<std::shared_ptr<Reader>> readers;
   std::map<std::string, Event> latest;  // by name and key
   // Any thread.
+  std::atomic<uint64_t> connections{0};  // the server's thread alone changes it
   std::atomic<uint64_t> requests{0};
   std::atomic<uint64_t> refused{0};
   std::atomic<uint64_t> bad{0};
@@ -285,6 +285,7 @@ void Server::publish(std::string_view name, std::string_view text, std::string_v
 
 ServerCounters Server::counters() const {
   return {.requests = core_->requests.load(std::memory_order_relaxed),
+          .connections = core_->connections.load(std::memory_order_relaxed),
           .refused_connections = core_->refused.load(std::memory_order_relaxed),
           .bad_requests = core_->bad.load(std::memory_order_relaxed),
           .event_readers = core_->listening.load(std::memory_order_relaxed),

@@ -55,6 +55,7 @@ struct ServerOptions {
 
 struct ServerCounters {
   uint64_t requests = 0;
+  uint64_t connections = 0;          // now
   uint64_t refused_connections = 0;  // beyond max_connections
   uint64_t bad_requests = 0;         // malformed, too large, too slow, from another site
   uint64_t event_readers = 0;        // now
