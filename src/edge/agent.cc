@@ -75,7 +75,11 @@ void Agent::block_signals() {
 }
 
 Agent::Agent(const AgentOptions& options, Config config, const Clock& clock)
-    : options_(options), config_(std::move(config)), clock_(clock), monitor_(config_, clock) {
+    : options_(options),
+      config_(std::move(config)),
+      clock_(clock),
+      monitor_(config_, clock),
+      service_(take_service_environment(), config_.assets.size()) {
   const sigset_t set = handled_signals();
   signals_ = Descriptor(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
   ended_ = Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
@@ -120,7 +124,8 @@ Status Agent::open_assets() {
          .durable =
              [this, index = assets_.size()](uint64_t stroke_id) {
                if (uplink_) uplink_->note(index, stroke_id);
-             }})));
+             },
+         .pulse = &service_.pulse(assets_.size())})));
   }
   monitor_.registry().before_scrape([this] {
     for (const auto& asset : assets_) asset->update_metrics();
@@ -278,6 +283,7 @@ Status Agent::run() {
   if (uplink_) MW_CHECK_OK(uplink_->start());
   for (const auto& asset : assets_) asset->start();
   MW_CHECK_OK(load_judges(true));
+  service_.ready();
   int64_t next_tick = 0;
   while (!all_ended()) {
     if (clock_.monotonic_ns() >= next_tick) {
@@ -286,6 +292,7 @@ Status Agent::run() {
       monitor_.tick();
       if (uplink_) uplink_->tick(monitor_.system());
       write_status("running");
+      service_.tick(assets_);
       next_tick = clock_.monotonic_ns() + int64_t{kTickMs} * 1'000'000;
     }
     std::array<pollfd, 2> fds{
@@ -321,6 +328,7 @@ bool Agent::all_ended() const {
 // Takes over the bundles of the configuration as it is now, and nothing else: windows, sources and outputs are cut,
 // opened and driven as they were at the start, so a bundle must fit those. A file with a mistake changes nothing.
 void Agent::reload() {
+  const Service::Reloading told(service_, clock_);
   const auto wanted = load_config(options_.config);
   if (!wanted) {
     log_event(Level::kError, "reload_refused", {{"error", wanted.error().message}});
@@ -373,6 +381,7 @@ void Agent::write_status(std::string_view state) {
 
 // `deliver_ns`: how long what waits for the broker may take. Somebody who says stop is not kept waiting for it.
 Status Agent::stop(int64_t deliver_ns) {
+  service_.stopping();
   Status result;
   for (const auto& asset : assets_) {
     if (const Status finished = asset->finish(kPatienceMs); !finished) {

@@ -14,6 +14,7 @@
 #include "edge/asset.h"
 #include "edge/config.h"
 #include "edge/monitor/monitor.h"
+#include "edge/service/service.h"
 #include "edge/uplink/uplink.h"
 
 namespace millwright::edge {
@@ -69,6 +70,7 @@ class Agent {
   bool started_ = false;
   bool status_failed_ = false;
   Monitor monitor_;
+  Service service_;
   std::unique_ptr<Uplink> uplink_;  // none without an mqtt section
   std::vector<std::unique_ptr<Asset>> assets_;
   // Bundles that could not be loaded for a trouble that may pass, by asset id.

@@ -76,7 +76,8 @@ Status Asset::open(const Settings& settings) {
                                                          .output = *output_,
                                                          .counters = counters_,
                                                          .collector = collector_.get(),
-                                                         .watcher = &windows_},
+                                                         .watcher = &windows_,
+                                                         .pulse = settings.pulse},
                                        options);
   return {};
 }

@@ -41,6 +41,7 @@ class Asset {
     std::function<void(std::string_view asset_id, std::string_view json)> show;
     // This stroke is in the journal; on the writer's thread, must not wait.
     std::function<void(uint64_t stroke_id)> durable;
+    PulseListener* pulse = nullptr;  // of its loop; outlives the asset
   };
   // Opens source, ledger, journal and output; recovers what a kill left behind.
   static Result<std::unique_ptr<Asset>> create(const Settings& settings);

@@ -334,6 +334,7 @@ void StrokeLoop::beat(int64_t now_ns) {
   parts_.ledger.keep_alarm(alarm_.memory());
   parts_.counters.alarm_state.store(alarm_.state(), std::memory_order_relaxed);
   parts_.output.heartbeat(++beats_);
+  if (parts_.pulse != nullptr) parts_.pulse->pulse(now_ns);
 }
 
 void StrokeLoop::take_offered() {

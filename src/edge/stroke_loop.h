@@ -48,6 +48,14 @@ class WindowWatcher {
   virtual void decided(const model::StrokeRecord& record, const signal::Window& window) noexcept = 0;
 };
 
+// Hears that the loop has come round, every kHeartbeatNs while it lives. Called on the stroke thread: must neither
+// wait, allocate nor lock.
+class PulseListener {
+ public:
+  virtual ~PulseListener() = default;
+  virtual void pulse(int64_t now_ns) noexcept = 0;
+};
+
 struct StrokeLoopOptions {
   int64_t deadline_ns = 0;     // from the trigger to the output
   bool expects_judge = false;  // a bundle is configured: without a judge the reason is "starting", not "no model"
@@ -70,6 +78,7 @@ class StrokeLoop {
     LoopCounters& counters;
     WindowCollector* collector = nullptr;
     WindowWatcher* watcher = nullptr;
+    PulseListener* pulse = nullptr;
   };
   StrokeLoop(const Parts& parts, const StrokeLoopOptions& options);
   ~StrokeLoop();

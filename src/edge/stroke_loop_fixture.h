@@ -51,7 +51,8 @@ class StrokeLoopTest : public testing::Test {
     ledger_ = std::make_unique<Ledger>(std::move(*ledger));
     writer_ = std::make_unique<RecordWriter>(*ledger_, sink_, lines_, 0);
     loop_ = std::make_unique<StrokeLoop>(
-        StrokeLoop::Parts{source_, *cutter_, clock_, *ledger_, *writer_, output_, counters_}, options_);
+        StrokeLoop::Parts{source_, *cutter_, clock_, *ledger_, *writer_, output_, counters_, nullptr, nullptr, pulse_},
+        options_);
     if (with_judge) {
       loop_->offer(std::make_unique<FakeJudge>(
           1, kFakeLength, [this](float ms) { clock_.advance_ns(static_cast<int64_t>(ms) * kMs); }));
@@ -68,6 +69,7 @@ class StrokeLoopTest : public testing::Test {
   RecordLines lines_{model::RecordContext{}};
   LoopCounters counters_;
   StrokeLoopOptions options_;
+  PulseListener* pulse_ = nullptr;
   size_t slots_ = 64;
   std::unique_ptr<signal::WindowCutter> cutter_;
   std::unique_ptr<Ledger> ledger_;
