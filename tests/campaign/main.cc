@@ -15,6 +15,7 @@
 #include "campaign/plc_link.h"
 #include "campaign/soak.h"
 #include "campaign/stroke_contract.h"
+#include "campaign/stroke_path_load.h"
 
 int main(int argc, char** argv) {
   CLI::App app{"Runs a campaign: many random trials, and variants broken on purpose that it must catch."};
@@ -24,8 +25,10 @@ int main(int argc, char** argv) {
   options.agent = programs / "millwright-agent";
   app.add_option("--name", name, "which")
       ->required()
-      ->check(CLI::IsMember({"stroke-contract", "outbox-kill", "outbox-power-cut", "plc-link", "soak", "disk-fault"}));
-  app.add_option("--trials", options.trials, "how many strokes, kills, cuts, failed syncs, cycles or (soak) seconds")
+      ->check(CLI::IsMember({"stroke-contract", "outbox-kill", "outbox-power-cut", "plc-link", "soak", "disk-fault",
+                             "stroke-path-load"}));
+  app.add_option("--trials", options.trials,
+                 "how many strokes, kills, cuts, failed syncs, cycles, rounds or (soak) seconds")
       ->required()
       ->check(CLI::Range(1UL, 10'000'000UL));
   app.add_option("--seed", options.seed, "of everything random");
@@ -40,6 +43,7 @@ int main(int argc, char** argv) {
       return run_outbox_power_cut(options.trials, options.seed, programs / "power_cut_guest");
     }
     if (name == "soak") return run_soak(options);
+    if (name == "stroke-path-load") return run_stroke_path_load(options);
     if (name == "disk-fault") return run_disk_fault(options);
     return name == "plc-link" ? run_plc_link(options) : run_stroke_contract(options);
   };
