@@ -114,7 +114,6 @@ class Guest {
     // What is given up is not lost by a cut, but the host cannot tell them apart: alerts and scores have room.
     for (auto& stream : options.streams) stream.bytes = 64 << 10;
     options.streams[0].bytes = options.streams[1].bytes = 2 << 20;
-    options.checkpoint_every_ns = 0;
     if (broken == CutBroken::kNoSync) {
       options.open_file = [real = edge::outbox::block_file_at(
                                options.folder / "outbox.log")]() -> Result<std::unique_ptr<edge::outbox::BlockFile>> {

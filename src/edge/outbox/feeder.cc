@@ -6,7 +6,10 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
 #include "base/check.h"
+#include "edge/event_log.h"
 
 namespace millwright::edge {
 namespace {
@@ -33,7 +36,9 @@ Feeder::Feeder(Outbox& outbox, std::vector<FeedSource> sources, const Clock& clo
 Feeder::~Feeder() { finish(); }
 
 void Feeder::note(size_t index, uint64_t stroke_id) noexcept {
-  sources_[index]->durable.store(stroke_id, std::memory_order_release);
+  Source& source = *sources_[index];
+  if (source.first_noted.load(std::memory_order_relaxed) == 0) source.first_noted = stroke_id;
+  source.durable.store(stroke_id, std::memory_order_release);
   const uint64_t one = 1;
   // Full means that the feeder is being woken already.
   [[maybe_unused]] const ssize_t n = ::write(event_.get(), &one, sizeof(one));
@@ -110,7 +115,25 @@ bool Feeder::is_alert(Source& source, const model::StrokeRecord& record) const {
   return record.is_alert || alarm_changed || fault_changed;
 }
 
+// Somebody removed an asset's folder and kept the outbox: its strokes are counted from 1 again, and waiting for those
+// above the mark would be waiting for weeks. A count that goes on, even with a gap, is above the mark.
+Status Feeder::check_counting(Source& source) {
+  if (source.counting_known) return {};
+  if (!source.mark) source.mark = outbox_.highest_stroke(source.source.asset, Stream::kScores);
+  const uint64_t first = source.first_noted.load(std::memory_order_acquire);
+  if (first == 0) return {};
+  if (first <= *source.mark) {
+    MW_CHECK_OK(outbox_.count_anew(source.source.asset));
+    log_event(Level::kWarning, "journal_begins_anew",
+              {{"asset_id", source.source.asset}, {"stroke_id", first}, {"fed_up_to", *source.mark}});
+    source.reader.reset();
+  }
+  source.counting_known = true;
+  return {};
+}
+
 Result<uint64_t> Feeder::feed_source(Source& source) {
+  MW_CHECK_OK(check_counting(source));
   if (!source.reader) {
     source.last = outbox_.highest_stroke(source.source.asset, Stream::kScores);
     source.alarm = false;

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -61,12 +62,16 @@ class Feeder {
   struct Source {
     FeedSource source;
     std::atomic<uint64_t> durable{0};
+    std::atomic<uint64_t> first_noted{0};  // the first new stroke of this run; 0: none yet
+    std::optional<uint64_t> mark;          // what was fed before this run
+    bool counting_known = false;           // whether the count goes on from there
     std::unique_ptr<JournalReader> reader;
     uint64_t last = 0;  // fed
     bool alarm = false;
     signal::SensorFault fault = signal::SensorFault::kNone;
   };
   Result<uint64_t> feed_source(Source& source);
+  Status check_counting(Source& source);
   bool is_alert(Source& source, const model::StrokeRecord& record) const;
   void run();
 

@@ -20,13 +20,15 @@ model::StrokeRecord go(uint64_t id) {
 
 class FeederTest : public testing::Test {
  protected:
-  FeederTest() : journal_(*Journal::open(folder_.path(), {.max_file_bytes = 8 << 10, .max_files = 100})) {
+  FeederTest()
+      : journal_(
+            std::make_unique<Journal>(*Journal::open(folder_.path(), {.max_file_bytes = 8 << 10, .max_files = 100}))) {
     options_.open_file = disk_.opener();
     for (StreamOptions& stream : options_.streams) stream.bytes = 1 << 20;
     outbox_ = std::make_unique<Outbox>(options_, clock_);
   }
   void write(const model::StrokeRecord& record) {
-    ASSERT_TRUE(journal_.append(line(record), record.stroke_id));
+    ASSERT_TRUE(journal_->append(line(record), record.stroke_id));
     last_ = record.stroke_id;
   }
   std::unique_ptr<Feeder> feeder() {
@@ -57,7 +59,7 @@ class FeederTest : public testing::Test {
   }
 
   TemporaryFolder folder_;
-  Journal journal_;
+  std::unique_ptr<Journal> journal_;
   outbox::FakeDisk disk_;
   FakeClock clock_;
   OutboxOptions options_;
@@ -136,6 +138,35 @@ TEST_F(FeederTest, CatchesUpWhenTheOutboxIsBack) {
   EXPECT_FALSE(outbox_->is_open());
   drain(*one);
   EXPECT_EQ(strokes(Stream::kScores), up_to(21));
+}
+
+TEST_F(FeederTest, StrokesThatAreCountedFromOneAgainAreFedAndNotWaitedFor) {
+  for (uint64_t id = 1; id <= 20; ++id) write(go(id));
+  drain(*feeder());
+  restart();
+  // Somebody removed the asset's folder.
+  const TemporaryFolder anew;
+  journal_ = std::make_unique<Journal>(*Journal::open(anew.path(), {.max_file_bytes = 8 << 10, .max_files = 100}));
+  const auto second = std::make_unique<Feeder>(
+      *outbox_, std::vector<FeedSource>{{.asset = "press", .records = anew.path(), .durable_id = 0}}, clock_);
+  drain(*second);
+  for (uint64_t id = 1; id <= 3; ++id) {
+    write(go(id));
+    second->note(0, id);
+    drain(*second);
+  }
+  auto expected = up_to(20);
+  expected.insert(expected.end(), {1, 2, 3});
+  EXPECT_EQ(strokes(Stream::kScores), expected);
+  // And over the next restart it goes on from there.
+  restart();
+  write(go(4));
+  const auto third = std::make_unique<Feeder>(
+      *outbox_, std::vector<FeedSource>{{.asset = "press", .records = anew.path(), .durable_id = 3}}, clock_);
+  third->note(0, 4);
+  drain(*third);
+  expected.push_back(4);
+  EXPECT_EQ(strokes(Stream::kScores), expected);
 }
 
 TEST_F(FeederTest, RunsOnItsOwnThread) {

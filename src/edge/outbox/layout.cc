@@ -21,6 +21,8 @@ std::string_view name(DropReason reason) {
 namespace outbox {
 namespace {
 
+constexpr uint64_t kMostCounted = 1ULL << 62;  // bytes of a ring, sequences, nanoseconds
+
 static_assert(std::endian::native == std::endian::little, "the file's numbers are little-endian");
 
 constexpr std::string_view kMagic = "MWOUTBX1";
@@ -82,16 +84,15 @@ bool take_tables(Reader& reader, Checkpoint& checkpoint) {
 
 // Rings lie behind one another and fill the file; no position is beyond what a counter can honestly reach.
 bool plausible(const Checkpoint& checkpoint, uint64_t file_bytes) {
-  constexpr uint64_t kMostPosition = 1ULL << 62;
   uint64_t begin = kRingsAt;
   for (const RingMark& ring : checkpoint.rings) {
     if (ring.begin != begin || ring.bytes < kMinRingBytes || ring.bytes > kMaxRingBytes) return false;
     if (ring.bytes % kAlignment != 0 || ring.tail % kAlignment != 0 || ring.head % kAlignment != 0) return false;
-    if (ring.tail > ring.head || ring.head > kMostPosition || ring.head - ring.tail > ring.bytes) return false;
+    if (ring.tail > ring.head || ring.head > kMostCounted || ring.head - ring.tail > ring.bytes) return false;
     begin += ring.bytes;
   }
-  return begin == file_bytes && checkpoint.next_sequence >= 1 && checkpoint.next_sequence < kMostPosition &&
-         checkpoint.observed_ns < kMostPosition && !checkpoint.boots.empty();
+  return begin == file_bytes && checkpoint.next_sequence >= 1 && checkpoint.next_sequence < kMostCounted &&
+         checkpoint.observed_ns < kMostCounted && !checkpoint.boots.empty();
 }
 
 }  // namespace
@@ -114,6 +115,8 @@ bool read_record(std::span<const std::byte> bytes, uint32_t seed, uint64_t posit
   if (bytes.size() < sizeof(RecordHead)) return false;
   std::memcpy(&head, bytes.data(), sizeof(head));
   if (head.position != position || head.stored_bytes > kMaxPayloadBytes || head.model > kTemplates) return false;
+  // A number that no counter reaches honestly would leave none above it for the next message.
+  if (head.sequence > kMostCounted) return false;
   if (head.bytes() > bytes.size() || head.batch_index >= head.batch_count || head.batch_index >= head.sequence) {
     return false;
   }

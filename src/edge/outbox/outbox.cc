@@ -42,10 +42,7 @@ Outbox::~Outbox() {
   if (open_) (void)checkpoint();
 }
 
-bool Outbox::is_open() const {
-  const std::lock_guard lock(mutex_);
-  return open_;
-}
+bool Outbox::is_open() const { return open_; }
 
 uint64_t Outbox::last_sequence() const {
   const std::lock_guard lock(mutex_);
@@ -59,8 +56,9 @@ std::string Outbox::boot_id() const {
 
 uint64_t Outbox::highest_stroke(std::string_view asset, Stream stream) const {
   const std::lock_guard lock(mutex_);
-  for (const auto& mark : state_.assets) {
-    if (mark.name == asset) return mark.strokes[static_cast<size_t>(stream)];
+  // The last of that name: see count_anew().
+  for (auto mark = state_.assets.rbegin(); mark != state_.assets.rend(); ++mark) {
+    if (mark->name == asset) return mark->strokes[static_cast<size_t>(stream)];
   }
   return 0;
 }
@@ -168,6 +166,7 @@ size_t Outbox::acknowledge(std::string_view boot_id, std::span<const uint64_t> s
     rings_[stream].remove(*entry);
     ++known;
   }
+  acknowledged_ += known;
   return known;
 }
 
@@ -190,10 +189,32 @@ void Outbox::refuse(std::string_view boot_id, uint64_t sequence) {
 
 Status Outbox::tick() {
   const std::lock_guard writing(writing_);
+  std::string bytes;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!open_) return fail(ErrorCode::kUnavailable, "the outbox is closed: {}", last_error_);
+    expire();
+    if (clock_.monotonic_ns() - last_checkpoint_ns_ < options_.checkpoint_every_ns &&
+        acknowledged_ < options_.checkpoint_every_acknowledged) {
+      return {};
+    }
+    bytes = prepare_checkpoint();
+  }
+  // As for a batch: readers and acknowledgements do not wait for the disk.
+  const Status written = write_checkpoint(bytes);
+  const std::lock_guard lock(mutex_);
+  return end_checkpoint(written);
+}
+
+Status Outbox::count_anew(std::string_view asset) {
+  const std::lock_guard writing(writing_);
   const std::lock_guard lock(mutex_);
   if (!open_) return fail(ErrorCode::kUnavailable, "the outbox is closed: {}", last_error_);
-  expire();
-  if (clock_.monotonic_ns() - last_checkpoint_ns_ < options_.checkpoint_every_ns) return {};
+  if (state_.assets.size() == outbox::kMaxAssets) {
+    return fail(ErrorCode::kTooLarge, "more than {} assets in one outbox", outbox::kMaxAssets);
+  }
+  // What waits keeps its place in the table, with the strokes it is about.
+  state_.assets.push_back({.name = std::string(asset), .strokes = {}});
   return checkpoint();
 }
 
@@ -213,7 +234,10 @@ void Outbox::note_rate(uint64_t score_bytes) {
 
 OutboxFigures Outbox::figures() {
   constexpr double kTypicalRecordBytes = 144.0;
-  const std::lock_guard lock(mutex_);
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  const std::lock_guard shown(shown_mutex_);
+  shown_.open = open_;
+  if (!lock) return shown_;
   OutboxFigures figures;
   figures.open = open_;
   figures.last_error = last_error_;
@@ -232,6 +256,7 @@ OutboxFigures Outbox::figures() {
   figures.headroom_bytes = scores.capacity - std::min(scores.capacity, scores.bytes);
   const double rate = rate_ > 0.0 ? rate_ : options_.expected_scores_per_s * kTypicalRecordBytes;
   figures.headroom_s = static_cast<double>(figures.headroom_bytes) / rate;
+  shown_ = figures;
   return figures;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -44,7 +45,10 @@ struct OutboxOptions {
   }};
   uint32_t max_refusals = 100;        // then a message is a dead letter; at most 255
   uint64_t max_side_bytes = 1 << 20;  // of quarantine and of dead letters
+  // What was acknowledged since the last checkpoint is delivered again after a kill: at most so much, as far as tick()
+  // comes by.
   int64_t checkpoint_every_ns = 60'000'000'000;
+  uint64_t checkpoint_every_acknowledged = 256;
   double expected_scores_per_s = 1.0;  // for the headroom, until a rate was seen
 };
 
@@ -91,7 +95,8 @@ struct OutboxFigures {
   std::string last_error;       // empty: none since it was opened
 };
 
-// Several threads may use it: appending ones take turns and wait for the disk, the others do not wait for a sync.
+// Several threads may use it: appending ones take turns and wait for the disk; the others do not wait for the sync of a
+// batch or of a checkpoint that is due.
 class Outbox {
  public:
   Outbox(OutboxOptions options, const Clock& clock);
@@ -117,6 +122,10 @@ class Outbox {
   // Alerts stay where they cannot be written aside.
   void refuse(std::string_view boot_id, uint64_t sequence);
 
+  // This asset's strokes are counted from the beginning again: highest_stroke() is 0 until the next one is stored. What
+  // waits stays. Durable when it returns.
+  Status count_anew(std::string_view asset);
+
   // Every few seconds, from any thread: lets messages expire, keeps the checkpoint fresh. Waits for the disk.
   Status tick();
 
@@ -125,6 +134,7 @@ class Outbox {
   // Of the message stored last, 0: none ever; later ones have higher sequences.
   [[nodiscard]] uint64_t last_sequence() const;
   [[nodiscard]] std::string boot_id() const;
+  // Never waits: while the store is busy with its disk, what it was before.
   [[nodiscard]] OutboxFigures figures();
   [[nodiscard]] bool is_open() const;
 
@@ -156,6 +166,9 @@ class Outbox {
   Result<bool> make_room(size_t stream, uint64_t needed);
   Result<bool> move_first(size_t stream);
   Status checkpoint();
+  [[nodiscard]] std::string prepare_checkpoint();
+  Status write_checkpoint(std::string_view bytes);
+  Status end_checkpoint(const Status& written);
   std::unexpected<Error> close_on(Error error);
   // outbox.cc
   void drop(size_t stream, outbox::Entry& entry, DropReason reason);
@@ -174,7 +187,7 @@ class Outbox {
   std::mutex writing_;        // taken first: one batch at a time
   mutable std::mutex mutex_;  // all below; not held while a batch is written and synced
   std::unique_ptr<outbox::BlockFile> file_;
-  bool open_ = false;
+  std::atomic<bool> open_{false};  // written under both locks
   std::string last_error_;
   outbox::Checkpoint state_;  // what the next checkpoint will say
   std::array<outbox::RingBytes, kStreams> bytes_;
@@ -183,10 +196,13 @@ class Outbox {
   int64_t opened_ns_ = 0;
   uint64_t observed_before_ns_ = 0;  // up to opened_ns_
   int64_t last_checkpoint_ns_ = 0;
+  uint64_t acknowledged_ = 0;  // since then
   uint64_t quarantined_ = 0;
   double rate_ = 0.0;  // bytes of scores per second
   int64_t rate_since_ns_ = 0;
   uint64_t rate_bytes_ = 0;
+  std::mutex shown_mutex_;  // taken last
+  OutboxFigures shown_;
   // The batch being made; `writing_` guards them.
   std::vector<Planned> planned_;
   std::array<std::string, kStreams> pending_;

@@ -122,7 +122,7 @@ Status Outbox::plan_one(const Message& message, AppendReport& report) {
 }
 
 Result<uint16_t> Outbox::asset_index(std::string_view asset) {
-  for (size_t i = 0; i < state_.assets.size(); ++i) {
+  for (size_t i = state_.assets.size(); i-- > 0;) {
     if (state_.assets[i].name == asset) return static_cast<uint16_t>(i);
   }
   if (state_.assets.size() == outbox::kMaxAssets) {
@@ -252,17 +252,31 @@ Result<bool> Outbox::move_first(size_t stream) {
 
 // What is known now, on disk; from then on the places before the tails may be written over.
 Status Outbox::checkpoint() {
+  const std::string bytes = prepare_checkpoint();
+  return end_checkpoint(write_checkpoint(bytes));
+}
+
+std::string Outbox::prepare_checkpoint() {
   state_.observed_ns = observed_ns();
   ++state_.generation;
   for (size_t i = 0; i < kStreams; ++i) {
     state_.rings[i].tail = rings_[i].tail();
     state_.rings[i].head = rings_[i].head;
   }
-  const std::string bytes = encode(state_);
+  acknowledged_ = 0;
+  std::string bytes = encode(state_);
   MW_CHECK(bytes.size() <= outbox::kCheckpointBytes, "the limits of the tables keep a checkpoint within its place");
+  return bytes;
+}
+
+// Under `writing_` alone: the file stays.
+Status Outbox::write_checkpoint(std::string_view bytes) {
   const uint64_t at = state_.generation % 2 * outbox::kCheckpointBytes;
-  Status written = file_->write(at, std::as_bytes(std::span(bytes)));
-  if (written) written = file_->sync();
+  MW_CHECK_OK(file_->write(at, std::as_bytes(std::span(bytes))));
+  return file_->sync();
+}
+
+Status Outbox::end_checkpoint(const Status& written) {
   if (!written) return close_on(written.error());
   for (size_t i = 0; i < kStreams; ++i) rings_[i].safe_tail = state_.rings[i].tail;
   last_checkpoint_ns_ = clock_.monotonic_ns();
