@@ -13,11 +13,23 @@ constexpr double kBurstSeconds = 0.2;  // of the replay's pace
 constexpr size_t kMaxUnproven = 4'096;
 // What is in flight belongs to live messages first: a backlog may never fill the client's queue.
 constexpr size_t kRoomForLive = 32;
+// Passing over a message of a topic that is held costs a read and no network.
+constexpr double kPassingCost = 0.02;
+constexpr size_t kMaxPoison = 1024;  // more wait for the next connection
 constexpr std::array kSent = {Stream::kAlerts, Stream::kScores, Stream::kHealth};
 
 model::Channel channel_of(Stream stream) {
   if (stream == Stream::kAlerts) return model::Channel::kAlerts;
   return stream == Stream::kScores ? model::Channel::kScores : model::Channel::kHealth;
+}
+
+// Refused for what it is, and it will be no different tomorrow; everything else is about rights and limits that an
+// operator may change.
+bool is_about_the_message(uint8_t reason) {
+  constexpr uint8_t kUnspecified = 0x80, kImplementation = 0x83, kTopicInvalid = 0x90, kTooLarge = 0x95,
+                    kPayloadInvalid = 0x99;
+  return reason == kUnspecified || reason == kImplementation || reason == kTopicInvalid || reason == kTooLarge ||
+         reason == kPayloadInvalid;
 }
 
 }  // namespace
@@ -31,7 +43,11 @@ void Sender::connected() {
   for (const Stream stream : kSent) cursors_[stream] = {.backlog = 0, .backlog_end = last, .live = last};
   in_flight_.clear();
   unproven_.clear();
-  proofs_.clear();
+  figures_.unconfirmed_scores = 0;
+  proofs_ = 0;
+  held_.clear();
+  figures_.held_topics = 0;
+  poison_.clear();
   alerts_wait_ = false;
   silent_until_ns_ = 0;
   replay_ns_ = clock_.monotonic_ns();
@@ -46,13 +62,15 @@ Status Sender::step() {
     connected();
   }
   resend_alerts();
+  release_held();
   replay_tokens_ =
       std::min(options_.replay_per_s * kBurstSeconds,
                replay_tokens_ + options_.replay_per_s * static_cast<double>(now - replay_ns_) / kNanosPerSecond);
   replay_ns_ = now;
   for (const Stream stream : kSent) MW_CHECK_OK(send_live(stream));
   for (const Stream stream : kSent) MW_CHECK_OK(send_backlog(stream));
-  return {};
+  MW_CHECK_OK(retry_poison());
+  return prove();
 }
 
 Status Sender::send_live(Stream stream) {
@@ -61,7 +79,7 @@ Status Sender::send_live(Stream stream) {
     const auto messages = MW_TRY(outbox_.read(stream, cursor.live, kReadAtOnce));
     if (messages.empty()) return {};
     for (const StoredMessage& message : messages) {
-      if (!send(message, false)) return {};
+      if (!is_held(message) && !send(message, Manner::kLive)) return {};
       cursor.live = message.sequence;
     }
   }
@@ -78,16 +96,19 @@ Status Sender::send_backlog(Stream stream) {
     }
     for (const StoredMessage& message : messages) {
       if (message.sequence > cursor.backlog_end) break;
-      if (replay_tokens_ < 1.0 || publisher_.room() <= kRoomForLive || !send(message, true)) return {};
-      replay_tokens_ -= 1.0;
+      if (replay_tokens_ < 1.0 || publisher_.room() <= kRoomForLive) return {};
+      const bool held = is_held(message);
+      if (!held && !send(message, Manner::kHistorical)) return {};
+      replay_tokens_ -= held ? kPassingCost : 1.0;
       cursor.backlog = message.sequence;
     }
   }
   return {};
 }
 
-bool Sender::send(const StoredMessage& message, bool historical) {
-  const bool at_most_once = message.stream != Stream::kAlerts && !historical;
+bool Sender::send(const StoredMessage& message, Manner manner) {
+  const bool at_most_once = message.stream != Stream::kAlerts && manner == Manner::kLive;
+  const bool historical = manner == Manner::kHistorical;
   const uint64_t token = next_token_++;
   const model::MessageIdentity identity{.boot_id = message.boot_id, .seq = message.sequence, .historical = historical};
   const bool taken =
@@ -97,7 +118,12 @@ bool Sender::send(const StoredMessage& message, bool historical) {
                           .retain = false,
                           .token = token});
   if (!taken) return false;
-  const Sent sent{.stream = message.stream, .boot_id = message.boot_id, .sequence = message.sequence};
+  const Sent sent{.stream = message.stream,
+                  .asset = message.asset,
+                  .boot_id = message.boot_id,
+                  .sequence = message.sequence,
+                  .token = token,
+                  .proves = manner == Manner::kProof};
   if (at_most_once) {
     if (unproven_.empty()) unproven_since_ns_ = clock_.monotonic_ns();
     unproven_.push_back(sent);
@@ -107,8 +133,79 @@ bool Sender::send(const StoredMessage& message, bool historical) {
   }
   // From the first that waits on: a steady flow of new ones must not put off the asking.
   if (message.stream == Stream::kAlerts && !std::exchange(alerts_wait_, true)) alerts_sent_ns_ = clock_.monotonic_ns();
-  ++(historical ? figures_.historical : figures_.live);
+  if (manner != Manner::kProof) ++(historical ? figures_.historical : figures_.live);
   return true;
+}
+
+// The newest live message of each topic, once more at QoS 1: whoever has it already knows its identity.
+Status Sender::prove() {
+  const int64_t now = clock_.monotonic_ns();
+  if (unproven_.empty() || proofs_ > 0) return {};
+  if (now - unproven_since_ns_ < options_.confirm_after_ns && unproven_.size() < kMaxUnproven / 2) return {};
+  std::map<Topic, uint64_t> newest;
+  for (const Sent& sent : unproven_) newest[{sent.stream, sent.asset}] = sent.sequence;
+  for (const auto& [topic, sequence] : newest) {
+    const auto messages = MW_TRY(outbox_.read(topic.first, sequence - 1, 1));
+    if (messages.empty() || messages.front().sequence != sequence) {
+      // The store gave it up meanwhile: the one before it proves as much.
+      std::erase_if(unproven_, [sequence](const Sent& sent) { return sent.sequence == sequence; });
+      continue;
+    }
+    if (!send(messages.front(), Manner::kProof)) break;
+    ++proofs_;
+  }
+  unproven_since_ns_ = now;
+  figures_.unconfirmed_scores = unproven_.size();
+  return {};
+}
+
+bool Sender::is_held(const StoredMessage& message) {
+  const auto held = held_.find({message.stream, message.asset});
+  if (held == held_.end()) return false;
+  held->second.first = std::min(held->second.first, message.sequence);
+  return true;
+}
+
+void Sender::hold(const Sent& sent) {
+  const int64_t until = clock_.monotonic_ns() + options_.hold_after_refusal_ns;
+  const auto [held, is_new] = held_.try_emplace({sent.stream, sent.asset}, until, sent.sequence);
+  held->second.first = std::min(held->second.first, sent.sequence);
+  // What was sent live before it was most likely refused too, and nobody said so.
+  std::erase_if(unproven_, [&](const Sent& other) {
+    if (other.stream != sent.stream || other.asset != sent.asset) return false;
+    held->second.first = std::min(held->second.first, other.sequence);
+    return true;
+  });
+  figures_.unconfirmed_scores = unproven_.size();
+  figures_.held_topics = held_.size();
+}
+
+// The right may have been given meanwhile: what was kept back is sent as what it is now, history.
+void Sender::release_held() {
+  const int64_t now = clock_.monotonic_ns();
+  for (auto held = held_.begin(); held != held_.end();) {
+    if (now < held->second.until_ns) {
+      ++held;
+      continue;
+    }
+    Cursor& cursor = cursors_[held->first.first];
+    const bool at_work = cursor.backlog < cursor.backlog_end;
+    cursor.backlog = at_work ? std::min(cursor.backlog, held->second.first - 1) : held->second.first - 1;
+    cursor.backlog_end = cursor.live;
+    held = held_.erase(held);
+  }
+  figures_.held_topics = held_.size();
+}
+
+Status Sender::retry_poison() {
+  while (!poison_.empty() && clock_.monotonic_ns() >= poison_.front().due_ns && publisher_.room() > kRoomForLive) {
+    const Poison poison = poison_.front();
+    const auto messages = MW_TRY(outbox_.read(poison.stream, poison.sequence - 1, 1));
+    const bool waits = !messages.empty() && messages.front().sequence == poison.sequence;
+    if (waits && !send(messages.front(), Manner::kHistorical)) return {};
+    poison_.pop_front();
+  }
+  return {};
 }
 
 void Sender::forget(const Sent& sent) {
@@ -121,7 +218,6 @@ bool Sender::unheard(const net::mqtt::Delivery& delivery) {
   ++figures_.unheard;
   if (silent_until_ns_ == 0) silent_until_ns_ = clock_.monotonic_ns() + options_.ask_again_ns;
   unproven_.clear();
-  proofs_.clear();
   figures_.unconfirmed_scores = 0;
   return true;
 }
@@ -129,31 +225,49 @@ bool Sender::unheard(const net::mqtt::Delivery& delivery) {
 void Sender::delivered(const net::mqtt::Delivery& delivery) {
   using net::mqtt::Outcome;
   if (unheard(delivery)) return;
-  if (const auto proof = std::ranges::find(proofs_, delivery.token, &Proof::token); proof != proofs_.end()) {
-    if (delivery.outcome == Outcome::kAccepted) {
-      const size_t proven = std::min(proof->scores, unproven_.size());
-      for (size_t i = 0; i < proven; ++i) forget(unproven_[i]);
-      unproven_.erase(unproven_.begin(), unproven_.begin() + static_cast<ptrdiff_t>(proven));
-      figures_.unconfirmed_scores = unproven_.size();
-    }
-    if (delivery.outcome == Outcome::kRefused) ++figures_.refused;
-    // Also after a refusal: asking again at once would never end.
-    unproven_since_ns_ = clock_.monotonic_ns();
-    proofs_.erase(proof);
+  const auto found = in_flight_.find(delivery.token);
+  if (found == in_flight_.end()) {
+    // Also at QoS 0: too large for this broker, and therefore never sent.
+    const auto live = std::ranges::find(unproven_, delivery.token, &Sent::token);
+    if (delivery.outcome == Outcome::kRefused && live != unproven_.end()) refused(Sent(*live), delivery.reason);
     return;
   }
-  const auto found = in_flight_.find(delivery.token);
-  if (found == in_flight_.end()) return;
   const Sent sent = found->second;
   in_flight_.erase(found);
-  if (delivery.outcome == Outcome::kRefused) {
-    ++figures_.refused;
-    // A right that is missing at the broker may be given tomorrow: alerts wait for it, however often they are refused.
-    if (sent.stream != Stream::kAlerts) outbox_.refuse(sent.boot_id, sent.sequence);
-  } else if (delivery.outcome == Outcome::kAccepted &&
-             (sent.stream != Stream::kAlerts || options_.alerts_leave_on == AlertsLeaveOn::kPuback)) {
-    forget(sent);
+  if (sent.proves) --proofs_;
+  if (delivery.outcome == Outcome::kAccepted) accepted(sent);
+  if (delivery.outcome == Outcome::kRefused) refused(sent, delivery.reason);
+}
+
+void Sender::accepted(const Sent& sent) {
+  if (sent.stream == Stream::kAlerts) {
+    if (options_.alerts_leave_on == AlertsLeaveOn::kPuback) forget(sent);
+    return;
   }
+  forget(sent);
+  if (!sent.proves) return;
+  std::erase_if(unproven_, [&](const Sent& other) {
+    if (other.stream != sent.stream || other.asset != sent.asset || other.sequence > sent.sequence) return false;
+    if (other.sequence != sent.sequence) forget(other);
+    return true;
+  });
+  figures_.unconfirmed_scores = unproven_.size();
+}
+
+void Sender::refused(const Sent& sent, uint8_t reason) {
+  ++figures_.refused;
+  // Alerts wait, however often they are refused; resend_alerts() asks again.
+  if (sent.stream == Stream::kAlerts) return;
+  if (!is_about_the_message(reason)) {
+    hold(sent);
+    return;
+  }
+  std::erase_if(unproven_, [&](const Sent& other) { return other.sequence == sent.sequence; });
+  figures_.unconfirmed_scores = unproven_.size();
+  outbox_.refuse(sent.boot_id, sent.sequence);
+  if (poison_.size() >= kMaxPoison) return;
+  poison_.push_back(
+      {.stream = sent.stream, .sequence = sent.sequence, .due_ns = clock_.monotonic_ns() + options_.poison_pause_ns});
 }
 
 void Sender::acknowledged(const model::AckMessage& ack) {
@@ -170,13 +284,5 @@ void Sender::resend_alerts() {
   cursor = {.backlog = 0, .backlog_end = cursor.live, .live = cursor.live};
   ++figures_.resent;
 }
-
-bool Sender::wants_proof() const {
-  return !unproven_.empty() && proofs_.empty() &&
-         (clock_.monotonic_ns() - unproven_since_ns_ >= options_.confirm_after_ns ||
-          unproven_.size() >= kMaxUnproven / 2);
-}
-
-void Sender::proving(uint64_t token) { proofs_.push_back({.token = token, .scores = unproven_.size()}); }
 
 }  // namespace millwright::edge

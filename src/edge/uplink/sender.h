@@ -22,9 +22,11 @@ struct SenderOptions {
   std::string line_id;
   AlertsLeaveOn alerts_leave_on = AlertsLeaveOn::kHub;
   double replay_per_s = 500.0;  // of what was stored while the link was down; live messages are not counted
-  int64_t resend_after_ns = 30'000'000'000;  // an alert that no hub has confirmed
-  int64_t ask_again_ns = 10'000'000'000;     // where the broker said that nobody listens
-  int64_t confirm_after_ns = 5'000'000'000;  // scores sent live wait so long for a proof that they arrived
+  int64_t resend_after_ns = 30'000'000'000;        // an alert that no hub has confirmed
+  int64_t ask_again_ns = 10'000'000'000;           // where the broker said that nobody listens
+  int64_t confirm_after_ns = 5'000'000'000;        // scores sent live wait so long for a proof that they arrived
+  int64_t hold_after_refusal_ns = 30'000'000'000;  // a topic that this box may not write to now
+  int64_t poison_pause_ns = 5'000'000'000;         // between two tries of one message that a broker will not have
 };
 
 struct SenderFigures {
@@ -32,14 +34,18 @@ struct SenderFigures {
   uint64_t historical = 0;          // sent later
   uint64_t resent = 0;              // alerts sent again for want of a confirmation
   uint64_t refused = 0;             // by the broker
+  uint64_t held_topics = 0;         // now: refused lately, left alone for a while
   uint64_t unheard = 0;             // taken by the broker while nobody listened
   uint64_t confirmed = 0;           // left the outbox
   uint64_t unconfirmed_scores = 0;  // sent live, not proven yet
 };
 
-// Live scores go at QoS 0 as agreed; they stay in the outbox until a later QoS 1 message on the same connection was
-// acknowledged, which proves that the broker has read all bytes before it. What a lost connection leaves unproven is
-// sent again, marked historical. One thread at a time.
+// Live scores go at QoS 0 as agreed; they stay in the outbox until the newest of them on their topic, said again at
+// QoS 1, was acknowledged: that proves that the broker has read all bytes before it, and that this box may write to the
+// topic (what a broker's list refuses at QoS 0 goes in silence). What a lost connection leaves unproven is sent again,
+// marked historical.
+// A topic that is refused is left alone for a while and keeps its messages; a single message that is refused for what
+// it is is tried max_refusals times and becomes a dead letter. Neither holds up the others. One thread at a time.
 class Sender {
  public:
   Sender(Outbox& outbox, net::mqtt::Publisher& publisher, model::Topics topics, const SenderOptions& options,
@@ -53,13 +59,6 @@ class Sender {
   void delivered(const net::mqtt::Delivery& delivery);
   void acknowledged(const model::AckMessage& ack);
 
-  // A QoS 1 message that proves live scores is wanted now: the caller sends its status and calls proving() with its
-  // token.
-  [[nodiscard]] bool wants_proof() const;
-  void proving(uint64_t token);
-
-  // Tokens of others on the same client must stay below.
-  static constexpr uint64_t kFirstToken = 1ULL << 32;
   [[nodiscard]] const SenderFigures& figures() const { return figures_; }
 
  private:
@@ -70,16 +69,33 @@ class Sender {
   };
   struct Sent {
     Stream stream;
+    std::string asset;
     std::string boot_id;
     uint64_t sequence;
-  };
-  struct Proof {
     uint64_t token;
-    size_t scores;  // of unproven_, from the front
+    bool proves = false;  // all of its topic in unproven_ up to itself
+  };
+  using Topic = std::pair<Stream, std::string>;  // stream, asset
+  struct Held {
+    int64_t until_ns;
+    uint64_t first;  // the oldest that was not sent, or was refused
+  };
+  struct Poison {
+    Stream stream;
+    uint64_t sequence;
+    int64_t due_ns;
   };
   Status send_live(Stream stream);
   Status send_backlog(Stream stream);
-  bool send(const StoredMessage& message, bool historical);
+  enum class Manner : uint8_t { kLive, kHistorical, kProof };
+  bool send(const StoredMessage& message, Manner manner);
+  bool is_held(const StoredMessage& message);
+  void release_held();
+  Status prove();
+  Status retry_poison();
+  void accepted(const Sent& sent);
+  void refused(const Sent& sent, uint8_t reason);
+  void hold(const Sent& sent);
   void forget(const Sent& sent);
   void resend_alerts();
   bool unheard(const net::mqtt::Delivery& delivery);
@@ -93,8 +109,10 @@ class Sender {
   std::map<uint64_t, Sent> in_flight_;  // by token
   std::deque<Sent> unproven_;           // live scores at QoS 0, oldest first
   int64_t unproven_since_ns_ = 0;
-  std::deque<Proof> proofs_;
-  uint64_t next_token_ = kFirstToken;
+  size_t proofs_ = 0;  // in flight
+  std::map<Topic, Held> held_;
+  std::deque<Poison> poison_;  // by time
+  uint64_t next_token_ = 1;
   double replay_tokens_ = 0.0;
   int64_t replay_ns_ = 0;
   int64_t alerts_sent_ns_ = 0;  // the first of those that wait for the hub

@@ -114,26 +114,9 @@ void Uplink::run() {
         logged_store_ = sent.error().message;
         log_event(Level::kError, "outbox_not_read", {{"error", logged_store_}});
       }
-      prove();
     }
     wake_.wait_for(lock, kPace);
   }
-}
-
-// The status, said again, is the QoS 1 message that proves what went before it.
-void Uplink::prove() {
-  if (!sender_->wants_proof()) return;
-  const uint64_t token = next_token_++;
-  const std::string status = model::status_message(
-      {.device_id = settings_.config.device_id, .online = true, .timestamp = format_utc(clock_.wall_ns())});
-  sender_->proving(token);
-  if (client_->publish({.topic = topics_.edge(model::Channel::kStatus),
-                        .payload = status,
-                        .qos = 1,
-                        .retain = true,
-                        .token = token}))
-    return;
-  sender_->delivered({.token = token, .outcome = net::mqtt::Outcome::kUnanswered, .reason = 0});
 }
 
 uint64_t Uplink::waiting() {
@@ -322,7 +305,8 @@ json Uplink::status() {
            {{"live", sender.live},
             {"historical", sender.historical},
             {"confirmed", sender.confirmed},
-            {"refused", sender.refused}}},
+            {"refused", sender.refused},
+            {"held_topics", sender.held_topics}}},
           {"sent_bytes", client_ ? client_->figures().sent_bytes : 0}};
 }
 

@@ -68,7 +68,6 @@ class Uplink final : public net::mqtt::ClientEvents {
   void read_certificate();
   void update_series();
   void run();
-  void prove();
   net::mqtt::ClientOptions client_options();
 
   Settings settings_;
@@ -85,7 +84,6 @@ class Uplink final : public net::mqtt::ClientEvents {
   std::string logged_loss_;  // guarded by mutex_
   std::string logged_store_;
   std::string last_command_;    // the client's thread only
-  uint64_t next_token_ = 1;     // guarded by mutex_
   int64_t next_upkeep_ns_ = 0;  // the control thread only
   int64_t next_health_ns_ = 0;
   std::atomic<int64_t> certificate_ends_s_{0};  // since 1970-01-01 UTC; 0: there is none, or it cannot be read
