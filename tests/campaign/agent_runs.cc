@@ -1,69 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "campaign/agent_runs.h"
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-
 #include <chrono>
 #include <csignal>
 #include <fstream>
 #include <optional>
 #include <thread>
-#include <vector>
 
 #include "base/child_process.h"
-#include "base/descriptor.h"
 #include "base/random.h"
-#include "edge/udp_packet.h"
+#include "campaign/udp_press.h"
 
 namespace millwright::campaign {
 namespace {
 
-constexpr uint16_t kFrames = 16;
 constexpr uint64_t kStrokesPerLife = 150;
 
 void pause_ms(uint64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
-
-// A port that nobody listens on now.
-Result<uint16_t> free_port() {
-  const Descriptor probe(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  if (::bind(probe.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      ::getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    return fail(ErrorCode::kUnavailable, "no free UDP port");
-  }
-  return ntohs(address.sin_port);
-}
-
-// A converter with a PLC's cycle bit: one packet is one stroke.
-class Converter {
- public:
-  explicit Converter(uint16_t port) : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-    to_.sin_family = AF_INET;
-    to_.sin_port = htons(port);
-    to_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  }
-  void stroke() {
-    const edge::PacketHeader header{
-        .frames = kFrames, .cycle_frame = 0, .sequence = cycle_, .first_frame = cycle_ * kFrames, .cycle = cycle_ + 1};
-    ++cycle_;
-    std::vector<float> samples(kFrames);
-    for (size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<float>((i * 7 + cycle_) % 5);
-    std::vector<std::byte> bytes(1024);
-    bytes.resize(edge::encode_packet(header, samples, bytes));
-    // Nobody may listen at the moment; the strokes go on all the same.
-    (void)::sendto(socket_.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&to_), sizeof(to_));
-  }
-  [[nodiscard]] uint64_t cycles() const { return cycle_; }
-
- private:
-  Descriptor socket_;
-  sockaddr_in to_{};
-  uint64_t cycle_ = 0;
-};
 
 void write_config(const AgentPlan& plan, uint16_t port) {
   std::ofstream(plan.folder / "agent.toml") << "[agent]\ndevice_id = \"box\"\nfactory_id = \"f\"\nline_id = \"l\"\n"
@@ -103,11 +56,11 @@ bool first_is_recorded(const std::filesystem::path& records, ChildProcess& agent
 
 Result<AgentFigures> run_agents(const AgentPlan& plan) {
   std::filesystem::create_directories(plan.folder);
-  const uint16_t port = MW_TRY(free_port());
+  const uint16_t port = MW_TRY(free_udp_port());
   write_config(plan, port);
   const auto records = plan.folder / "state" / "press" / "records";
   const auto status = plan.folder / "state" / "status.json";
-  Converter converter(port);
+  UdpPress converter(port);
   Random random(plan.seed);
   AgentFigures figures;
   while (converter.cycles() < plan.strokes) {

@@ -103,6 +103,7 @@ void FaultProxy::run() {
 void FaultProxy::accept_pair() {
   Pair pair;
   pair.ends[0].socket = Descriptor(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  ++accepted_;
   pair.ends[1].socket = Descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const sockaddr_in address = loopback(to_port_);
   if (unplugged_ || !pair.ends[0].socket.valid() ||

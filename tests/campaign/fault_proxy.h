@@ -36,6 +36,10 @@ class FaultProxy {
   [[nodiscard]] uint64_t done() const { return done_; }
   // The cable is out: every connection ends, and new ones end at once. Any thread.
   void unplug(bool out);
+  // Where connections go from now on; those that stand stay.
+  void redirect(uint16_t to_port) { to_port_ = to_port; }
+  // Connections that somebody tried to make through it.
+  [[nodiscard]] uint64_t accepted() const { return accepted_; }
 
  private:
   struct Held {
@@ -57,7 +61,7 @@ class FaultProxy {
   void pass(Pair& pair, int from);
   void flush(Pair& pair, int64_t now_ns);
 
-  uint16_t to_port_;
+  std::atomic<uint16_t> to_port_;
   uint16_t port_ = 0;
   Descriptor listener_;
   Descriptor event_;
@@ -66,6 +70,7 @@ class FaultProxy {
   std::atomic<int64_t> delay_ns_{0};
   std::atomic<uint64_t> done_{0};
   std::atomic<bool> unplugged_{false};
+  std::atomic<uint64_t> accepted_{0};
   std::atomic<bool> stopped_{false};
   std::thread thread_;
 };
