@@ -51,8 +51,10 @@ bool wait_until(double patience_s, const std::function<bool()>& done) {
   return true;
 }
 
-Hub::Hub(uint16_t port, const std::filesystem::path& folder)
-    : port_(port), store_(::open((folder / "hub.jsonl").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
+Hub::Hub(uint16_t port, const std::filesystem::path& folder, uint64_t deaf_every)
+    : port_(port),
+      deaf_every_(deaf_every),
+      store_(::open((folder / "hub.jsonl").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
   MW_CHECK(store_.valid(), "a hub needs a store");
 }
 
@@ -91,6 +93,7 @@ bool Hub::note(Strokes& strokes, const model::StrokeMessage& message, std::strin
 }
 
 bool Hub::on_alert(const model::StrokeMessage& message, std::string_view payload) {
+  if (forgets()) return true;
   const std::string line = std::string(payload) + "\n";
   if (::write(store_.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) return false;
   if (::fdatasync(store_.get()) != 0) return false;
@@ -98,7 +101,9 @@ bool Hub::on_alert(const model::StrokeMessage& message, std::string_view payload
   return true;
 }
 
-void Hub::on_score(const model::StrokeMessage& message, std::string_view payload) { note(scores_, message, payload); }
+void Hub::on_score(const model::StrokeMessage& message, std::string_view payload) {
+  if (!forgets()) note(scores_, message, payload);
+}
 
 Result<std::unique_ptr<Box>> Box::start(const BoxPlan& plan) {
   std::filesystem::create_directories(plan.folder);

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -32,7 +33,8 @@ namespace millwright::campaign {
 // is acknowledged, and a message that came before under the same (device, boot id, sequence) is not stored again.
 class Hub final : private net::mqtt::FleetEvents {
  public:
-  Hub(uint16_t port, const std::filesystem::path& folder);
+  // With `deaf_every`, each so many-th message is acknowledged and forgotten: for controls.
+  Hub(uint16_t port, const std::filesystem::path& folder, uint64_t deaf_every = 0);
   ~Hub() override { stop(); }
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
@@ -59,6 +61,7 @@ class Hub final : private net::mqtt::FleetEvents {
   bool on_alert(const model::StrokeMessage& message, std::string_view payload) override;
   void on_score(const model::StrokeMessage& message, std::string_view payload) override;
   void on_refused(std::string_view, const Error&) override { ++refused_; }
+  bool forgets() { return deaf_every_ != 0 && ++taken_ % deaf_every_ == 0; }
   bool note(Strokes& strokes, const model::StrokeMessage& message, std::string_view payload);
   [[nodiscard]] Strokes copy(const Strokes& strokes) const {
     const std::lock_guard lock(mutex_);
@@ -70,6 +73,8 @@ class Hub final : private net::mqtt::FleetEvents {
   }
 
   uint16_t port_;
+  uint64_t deaf_every_;
+  uint64_t taken_ = 0;  // on the reader's thread
   Descriptor store_;
   mutable std::mutex mutex_;
   Strokes alerts_;

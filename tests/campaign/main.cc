@@ -13,6 +13,7 @@
 #include "campaign/broker_kill.h"
 #include "campaign/disk_fault.h"
 #include "campaign/hostile_broker.h"
+#include "campaign/outage.h"
 #include "campaign/outbox_kill.h"
 #include "campaign/outbox_power_cut.h"
 #include "campaign/plc_link.h"
@@ -45,6 +46,7 @@ const std::map<std::string, Run> kCampaigns = {
     {"soak", [](const auto& options) { return run_soak(options); }},
     {"disk-fault", [](const auto& options) { return run_disk_fault(options); }},
     {"stroke-path-load", [](const auto& options) { return run_stroke_path_load(options); }},
+    {"outage", [](const auto& options) { return run_outage(options); }},
     {"broker-kill", [](const auto& options) { return run_broker_kill(options); }},
     {"hostile-broker", [](const auto& options) { return run_hostile_broker(options); }},
 };
@@ -58,7 +60,8 @@ int main(int argc, char** argv) {
   options.agent = millwright::program_folder() / "millwright-agent";
   app.add_option("--name", name, "which one")->required()->check(CLI::IsMember(kCampaigns));
   app.add_option("--trials", options.trials,
-                 "how many strokes, kills, cuts, failed syncs, cycles, rounds; of soak and hostile-broker: seconds")
+                 "how many strokes, kills, cuts, failed syncs, cycles, rounds; of outage hours, of soak and "
+                 "hostile-broker seconds")
       ->required()
       ->check(CLI::Range(1UL, 10'000'000UL));
   app.add_option("--seed", options.seed, "of everything random");

@@ -37,7 +37,7 @@ struct OutboxOptions {
   std::filesystem::path folder;     // outbox.log, outbox.quarantine, outbox.dead; empty: no side files
   outbox::OpenBlockFile open_file;  // default: folder / outbox.log
   std::array<StreamOptions, kStreams> streams = {{
-      {.bytes = 18 << 20, .ttl_s = 30 * 86'400, .drop_oldest = false},
+      {.bytes = 18 << 20, .ttl_s = 31 * 86'400, .drop_oldest = false},  // a month's outage, and a day to tell it
       {.bytes = 40 << 20, .ttl_s = 72 * 3'600},
       {.bytes = 2 << 20, .ttl_s = 72 * 3'600},
       {.bytes = 2 << 20, .ttl_s = 24 * 3'600},

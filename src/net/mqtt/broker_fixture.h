@@ -10,7 +10,6 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
 #include <filesystem>
 #include <functional>
 #include <map>
