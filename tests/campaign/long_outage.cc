@@ -24,8 +24,8 @@ using nlohmann::ordered_json;
 constexpr double kConnectS = 180.0;
 constexpr double kDrainS = 1800.0;
 constexpr double kFeedS = 60.0;
-constexpr uint64_t kBefore = 5;  // live strokes before the outage
-constexpr uint64_t kRound = 60;  // strokes that are told at once
+constexpr uint64_t kBefore = 5;   // live strokes before the outage
+constexpr uint64_t kRound = 300;  // strokes that are told at once
 constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kFirstWallNs = 1'763'900'000'000'000'000;
 
@@ -71,11 +71,12 @@ class Plant {
     hub_->start();
     config_ = MW_TRY(edge::parse_config(
         fmt::format("[agent]\ndevice_id = \"box\"\nfactory_id = \"f\"\nline_id = \"l\"\nstate = \"state\"\n[mqtt]\n"
-                    "host = \"127.0.0.1\"\nport = {}\ntls = false\n[[asset]]\nid = \"press\"\ndeadline_ms = 100\n"
+                    "host = \"127.0.0.1\"\nport = {}\ntls = false\nreplay_per_s = {:.1f}\n[[asset]]\nid = "
+                    "\"press\"\ndeadline_ms = 100\n"
                     "window = {{ length = 16, rate_hz = 10000.0 }}\ntrigger = {{ kind = \"external\" }}\n"
                     "source = {{ kind = \"udp\", port = 7007 }}\noutput = {{ kind = \"none\", on_no_verdict = "
                     "\"hold\", on_start = \"stop\", on_death = \"stop\" }}\n",
-                    proxy_->port()),
+                    proxy_->port(), plan_.replay_per_s),
         "outage", plan_.folder));
     // The journal's own bound is not what is tried here.
     journal_.emplace(

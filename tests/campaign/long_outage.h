@@ -19,6 +19,7 @@ struct OutagePlan {
   uint64_t strokes = 0;      // during the outage
   double interval_s = 1.0;   // between them, of the plant's time
   uint64_t alert_every = 1;  // strokes
+  double replay_per_s = 500.0;
   uint64_t deaf_every = 0;   // the hub acknowledges and forgets each so many-th message; 0: it does not
   int64_t told_late_ms = 0;  // live strokes reach the journal so late
 };
