@@ -64,8 +64,7 @@ Result<ordered_json> run_outage(const CampaignOptions& options) {
                      .seed = options.seed + 3,
                      .strokes = static_cast<uint64_t>(kOverfullS * kOverfullPerS),
                      .interval_s = 1.0 / kOverfullPerS,
-                     .alert_every = 20,
-                     .replay_per_s = 2000.0});
+                     .alert_every = 20});
   }
   std::vector<Result<OutageFigures>> found(plans.size());
   std::vector<std::thread> threads;
