@@ -196,8 +196,9 @@ Status Asset::offer(std::unique_ptr<Judge> judge) {
 void Asset::give_up_judge() { loop_->give_up_judge(); }
 
 void Asset::tick() {
-  if (clock_.monotonic_ns() - shown_ns_.load(std::memory_order_relaxed) >= kShowAtLeastNs)
-    publish(clock_.monotonic_ns());
+  const int64_t now_ns = clock_.monotonic_ns();
+  const bool unshown = unshown_.exchange(false, std::memory_order_relaxed);
+  if (unshown || now_ns - shown_ns_.load(std::memory_order_relaxed) >= kShowAtLeastNs) publish(now_ns);
   loop_->retired().reset();
   const auto changed = [](uint64_t now, uint64_t& logged) { return std::exchange(logged, now) != now; };
   log_records();
@@ -291,7 +292,10 @@ AssetView Asset::view() const {
 // The writer's thread. Of strokes faster than a person can see, the page gets some.
 void Asset::show(const model::StrokeRecord& record, int64_t now_ns) {
   operator_view_.stroke(record);
-  if (now_ns - shown_ns_.load(std::memory_order_relaxed) < kShowEveryNs) return;
+  if (now_ns - shown_ns_.load(std::memory_order_relaxed) < kShowEveryNs) {
+    unshown_.store(true, std::memory_order_relaxed);
+    return;
+  }
   windows_.drain(
       [this](const model::StrokeRecord&, std::span<const float> samples) { operator_view_.window(samples); });
   publish(now_ns);
@@ -302,7 +306,7 @@ void Asset::publish(int64_t now_ns) {
   if (!show_) return;
   std::string line;
   if (const auto record = operator_view_.last_stroke()) lines_->append(line, *record);
-  show_(config_.id, operator_view_.json(line, counters_, view().records_pending));
+  show_(config_.id, operator_view_.json(line, counters_, view().records_pending, now_ns));
 }
 
 void Asset::update_metrics() { metrics_.update(view()); }

@@ -121,6 +121,7 @@ class Asset {
   bool trend_rising_ = false;
   signal::SensorFault sensor_fault_ = signal::SensorFault::kNone;
   std::atomic<int64_t> shown_ns_{0};  // when the operator's page was told last
+  std::atomic<bool> unshown_{false};  // a stroke that followed too soon on another
   // The control thread only.
   uint64_t seen_failures_ = 0;
   bool records_failing_ = false;  // as logged

@@ -44,9 +44,11 @@ class FakeOutput final : public Output {
     if (on_drive) on_drive();
   }
   void opened(uint64_t stroke_id) noexcept override { opened_before_states.emplace_back(stroke_id, states.size()); }
+  void stands(bool stop, bool alarm) noexcept override { stood.emplace_back(stop, alarm); }
   void heartbeat(uint64_t beat) noexcept override { beats = beat; }
   bool take_alarm_ack() noexcept override { return std::exchange(alarm_ack, false); }
   std::vector<OutputState> states;
+  std::vector<std::pair<bool, bool>> stood;  // stop, alarm
   std::function<void()> on_drive;
   uint64_t beats = 0;
   bool alarm_ack = false;

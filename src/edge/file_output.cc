@@ -19,6 +19,12 @@ void FileOutput::drive(const OutputState& state) noexcept {
   store();
 }
 
+void FileOutput::stands(bool stop, bool alarm) noexcept {
+  state_.stop = stop;
+  state_.alarm = alarm;
+  store();
+}
+
 void FileOutput::heartbeat(uint64_t beat) noexcept {
   beat_ = beat;
   store();

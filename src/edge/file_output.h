@@ -18,6 +18,7 @@ class FileOutput final : public Output {
   static Result<std::unique_ptr<FileOutput>> create(const std::filesystem::path& path, FailSafe on_death);
 
   void drive(const OutputState& state) noexcept override;
+  void stands(bool stop, bool alarm) noexcept override;
   void heartbeat(uint64_t beat) noexcept override;
 
  private:

@@ -59,6 +59,9 @@ class Output {
   virtual void opened(uint64_t /*stroke_id*/) noexcept {}
   // The stroke thread: neither blocks, allocates nor fails. Twice with one id where a verdict is taken back.
   virtual void drive(const OutputState& state) noexcept = 0;
+  // The stroke thread, between strokes: the alarm was acknowledged, shelved or came back. The verdict stays what it
+  // was.
+  virtual void stands(bool /*stop*/, bool /*alarm*/) noexcept {}
   // The stroke thread, at least every 100 ms while it lives: it is the proof that strokes are being watched.
   virtual void heartbeat(uint64_t beat) noexcept = 0;
   // The stroke thread: whether the far side has acknowledged the alarm since this was last asked.

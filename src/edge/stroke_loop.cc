@@ -302,6 +302,7 @@ void StrokeLoop::conclude(Stroke& stroke) {
   parts_.ledger.keep_alarm(alarm_.memory());
   if (record.verdict != model::Verdict::kNoVerdict) record.trend = trend_.stroke(record.raw_score, record.threshold);
   record.output_stop = stopped_;
+  last_verdict_ = record.verdict;
   record.latency_ns = now - stroke.stamp.monotonic_ns;
   count(record, now);
 }
@@ -326,15 +327,25 @@ void StrokeLoop::count(const model::StrokeRecord& record, int64_t now_ns) {
 void StrokeLoop::beat(int64_t now_ns) {
   if (now_ns < next_beat_ns_) return;
   next_beat_ns_ = now_ns + kHeartbeatNs;
+  const bool stood = alarm_.active();
   alarm_.tick(now_ns);
   const bool acknowledged = acknowledge_.exchange(false, std::memory_order_relaxed);
   if (parts_.output.take_alarm_ack() || acknowledged) alarm_.acknowledge();
-  const int64_t shelve = shelve_ns_.exchange(0, std::memory_order_relaxed);
-  if (shelve > 0) alarm_.shelve(now_ns + shelve);
+  const int64_t shelve = shelve_ns_.exchange(kNothingAsked, std::memory_order_relaxed);
+  if (shelve != kNothingAsked) alarm_.shelve(now_ns + shelve);
+  if (shelve == 0) alarm_.tick(now_ns);
+  if (alarm_.active() != stood) tell_alarm();
   parts_.ledger.keep_alarm(alarm_.memory());
   parts_.counters.alarm_state.store(alarm_.state(), std::memory_order_relaxed);
   parts_.output.heartbeat(++beats_);
   if (parts_.pulse != nullptr) parts_.pulse->pulse(now_ns);
+}
+
+// A press that stands still because of an alarm must not need a stroke to hear that it is gone.
+void StrokeLoop::tell_alarm() {
+  const bool judged_last = last_verdict_ != model::Verdict::kNoVerdict;
+  if (options_.policy.stop_on_alarm && (alarm_.active() || judged_last)) stopped_ = alarm_.active();
+  parts_.output.stands(stopped_, alarm_.active());
 }
 
 void StrokeLoop::take_offered() {

@@ -96,6 +96,7 @@ class StrokeLoop {
   // No judge will come: the reason is "no model" from now on.
   void give_up_judge() { expects_judge_.store(false, std::memory_order_relaxed); }
   void acknowledge() { acknowledge_.store(true, std::memory_order_relaxed); }
+  // 0 ends it.
   void shelve_ns(int64_t duration_ns) { shelve_ns_.store(duration_ns, std::memory_order_relaxed); }
 
  private:
@@ -123,6 +124,7 @@ class StrokeLoop {
   void conclude(Stroke& stroke);
   void count(const model::StrokeRecord& record, int64_t now_ns);
   void beat(int64_t now_ns);
+  void tell_alarm();
   [[nodiscard]] int64_t wake_time() const;
   [[nodiscard]] int64_t trigger_time(uint64_t sample) const;
   [[nodiscard]] int64_t waiting_since(const signal::TriggerEvent& trigger) const;
@@ -139,7 +141,8 @@ class StrokeLoop {
   std::atomic<Judge*> retired_{nullptr};
   std::atomic<bool> expects_judge_;
   std::atomic<bool> acknowledge_{false};
-  std::atomic<int64_t> shelve_ns_{0};
+  static constexpr int64_t kNothingAsked = -1;
+  std::atomic<int64_t> shelve_ns_{kNothingAsked};
 
   SourceShape shape_;
   uint64_t stream_frames_ = 0;       // samples and gaps so far
@@ -149,6 +152,7 @@ class StrokeLoop {
   size_t max_open_;
   std::vector<Open> open_;  // at most max_open_
   bool stopped_ = true;     // the output's stop bit
+  model::Verdict last_verdict_ = model::Verdict::kNoVerdict;
   int64_t next_beat_ns_ = 0;
   uint64_t beats_ = 0;
 };

@@ -296,6 +296,27 @@ TEST_F(StrokeLoopTest, ThePlcAcknowledgesTheAlarm) {
   EXPECT_EQ(counters_.alarm_state.load(), AlarmState::kAcknowledged);
 }
 
+TEST_F(StrokeLoopTest, AnAlarmThatIsShelvedOrComesBackIsToldWithoutAStroke) {
+  options_.alarm = {.raise_n = 1, .raise_m = 1, .latch = true};
+  options_.policy.stop_on_alarm = true;
+  play(window(5.0F), 1);
+  run();
+  const size_t driven = output_.states.size();
+  EXPECT_TRUE(output_.states.back().stop);
+  const auto quiet = [this] {
+    source_.add({.planar = std::vector<float>(kFakeLength, 0.0F), .passes_ns = 200 * kMs});
+    loop_->run();
+  };
+  loop_->shelve_ns(3'600'000 * kMs);
+  quiet();
+  EXPECT_EQ(output_.stood, (std::vector<std::pair<bool, bool>>{{false, false}}));
+  loop_->shelve_ns(0);
+  quiet();
+  EXPECT_EQ(output_.stood, (std::vector<std::pair<bool, bool>>{{false, false}, {true, true}}));
+  EXPECT_EQ(counters_.alarm_state.load(), AlarmState::kUnacknowledged);
+  EXPECT_EQ(output_.states.size(), driven) << "no new verdict";
+}
+
 TEST_F(StrokeLoopTest, TheOutputHoldsStopsOrPassesByPolicy) {
   for (const FailSafe policy : {FailSafe::kHold, FailSafe::kStop, FailSafe::kPass}) {
     for (const bool before : {false, true}) {

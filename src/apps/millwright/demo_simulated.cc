@@ -183,6 +183,7 @@ Result<int> demo_on_presses(const DemoOptions& options) {
       .link = {},
       .notes = {}};
   std::vector<std::pair<std::string, uint64_t>> expected;
+  expected.reserve(presses.size());
   for (const DemoPress& press : presses) expected.emplace_back(press.name, kDemoStrokes);
   report.link = MW_TRY(plant.finish(expected));
   for (const DemoPress& press : presses) report.assets.push_back(MW_TRY(report_of(press, phase)));

@@ -37,15 +37,16 @@ model::StrokeRecord judged(uint64_t id, double score) {
 TEST(OperatorView, ShowsTheLastStrokeTheScoresBeforeItAndWhichCallToJudge) {
   OperatorView view(press());
   LoopCounters counters;
-  EXPECT_TRUE(nlohmann::json::parse(view.json("", counters, 0))["record"].is_null()) << "before the first stroke";
+  EXPECT_TRUE(nlohmann::json::parse(view.json("", counters, 0, 0))["record"].is_null()) << "before the first stroke";
   view.stroke(judged(1, 0.25));
   view.stroke(judged(2, 0.75));
   view.stroke({.stroke_id = 3});
   ASSERT_TRUE(view.last_stroke());
   EXPECT_EQ(view.last_stroke()->stroke_id, 3U);
   counters.alarm_state = AlarmState::kUnacknowledged;
-  const auto shown = nlohmann::json::parse(view.json("{\"stroke_id\":3}\n", counters, 5));
+  const auto shown = nlohmann::json::parse(view.json("{\"stroke_id\":3}\n", counters, 5, 7'000'000'000));
   EXPECT_EQ(shown["asset_id"], "press \"7\"");
+  EXPECT_EQ(shown["stroke_age_s"], 7.0);
   EXPECT_EQ(shown["record"]["stroke_id"], 3);
   EXPECT_EQ(shown["scores"].dump(), "[0.25,0.75,null]");
   EXPECT_EQ(shown["last_alert_id"], 2);
@@ -59,7 +60,7 @@ TEST(OperatorView, IsBoundedWhateverRuns) {
   for (uint64_t id = 1; id <= 1'000; ++id) view.stroke(judged(id, 0.123456789));
   view.window(window);
   const LoopCounters counters;
-  const std::string text = view.json("{}", counters, 0);
+  const std::string text = view.json("{}", counters, 0, 0);
   EXPECT_EQ(nlohmann::json::parse(text)["scores"].size(), kShownScores);
   EXPECT_LT(text.size(), 16'000U);
   EXPECT_EQ(text.find('\n'), std::string::npos);

@@ -105,7 +105,8 @@ std::optional<model::StrokeRecord> OperatorView::last_stroke() const {
   return last_;
 }
 
-std::string OperatorView::json(std::string_view line, const LoopCounters& counters, uint64_t pending) const {
+std::string OperatorView::json(std::string_view line, const LoopCounters& counters, uint64_t pending,
+                               int64_t now_ns) const {
   const AlarmState alarm = counters.alarm_state.load(std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   nlohmann::json scores = nlohmann::json::array();
@@ -118,6 +119,8 @@ std::string OperatorView::json(std::string_view line, const LoopCounters& counte
       {"last_alert_id", last_alert_},
       {"scores", scores},
       {"window_ms", window_.rate_hz > 0.0 ? 1e3 * static_cast<double>(window_.length) / window_.rate_hz : 0.0},
+      {"stroke_age_s",
+       last_ ? nlohmann::json(static_cast<double>(now_ns - last_->trigger_monotonic_ns) * 1e-9) : nlohmann::json()},
       {"nyquist_hz", window_.rate_hz / 2.0},
       {"waveform", points_json(waveform_)},
       {"spectrum", points_json(spectrum_db_)}};

@@ -32,8 +32,10 @@ class OperatorView {
 
   // One line. `counters` gives the alarm as it is now, `pending` what is not yet written. Names in it are what a
   // foreign bundle says: the page must show them as text.
-  // `line` is the last record's JSON line, with or without its newline; empty before the first stroke.
-  [[nodiscard]] std::string json(std::string_view line, const LoopCounters& counters, uint64_t pending) const;
+  // `now_ns` is monotonic: the page shows how long ago the last stroke was. `line` is the last record's JSON line, with
+  // or without its newline; empty before the first stroke.
+  [[nodiscard]] std::string json(std::string_view line, const LoopCounters& counters, uint64_t pending,
+                                 int64_t now_ns) const;
 
   [[nodiscard]] std::optional<model::StrokeRecord> last_stroke() const;
 

@@ -8,10 +8,16 @@ const byId = (id) => document.getElementById(id);
 const machines = new Map(); // asset id -> what was last said of it
 let chosen = '';
 let uplink = null; // what was last said of the link to the fleet; null: this box has none
-let lastHeard = Date.now();
+
+// A verdict that is older than this, and than five strokes, says nothing of the machine as it is now.
+const OLD_S = 30;
+
+const ageOf = (m) => m.stroke_age_s + (Date.now() - m.heard) / 1000;
+const isOld = (m) => m.stroke_age_s !== null && ageOf(m) > Math.max(OLD_S, 5 * (m.interval ?? 0));
+const isLost = (m) => events.readyState !== EventSource.OPEN || Date.now() - m.heard > STALE_MS;
 
 const KIND = { GO: 'go', NO_GO: 'stop' };
-const kindOf = (m) => (m.record?.alarm_active ? 'stop' : KIND[m.record?.verdict] ?? 'none');
+const kindOf = (m) => (isLost(m) || isOld(m) ? 'none' : m.record?.alarm_active ? 'stop' : KIND[m.record?.verdict] ?? 'none');
 const WORD = { GO: 'GO', NO_GO: 'NO GO', NO_VERDICT: 'NO VERDICT' };
 
 function setText(id, text, bad = false) {
@@ -59,6 +65,11 @@ function show() {
   if (!m) return;
   byId('verdict').className = kindOf(m);
   if (m.record) showRecord(m.record);
+  if (isOld(m)) byId('why').textContent = `no stroke for ${duration(ageOf(m))}`;
+  if (isLost(m)) {
+    byId('word').textContent = '?';
+    byId('why').textContent = 'this page is not up to date';
+  }
   setText('alarm', words(m.alarm_state), !['normal', 'shelved'].includes(m.alarm_state));
   setText('buffer', ...buffer(m));
   byId('acknowledge').disabled = !m.can_acknowledge;
@@ -70,16 +81,21 @@ function show() {
   drawLine('spectrum', m.spectrum, m.nyquist_hz ? `0 to ${m.nyquist_hz} Hz, dB` : '');
 }
 
+const tabs = new Map(); // asset id -> its button; kept, so that no press of one is lost
+
 function showMachines() {
-  const nav = byId('assets');
-  nav.replaceChildren(...[...machines.values()].map((m) => {
-    const button = document.createElement('button');
-    button.textContent = m.asset_id;
-    button.className = kindOf(m);
-    button.setAttribute('aria-current', String(m.asset_id === chosen));
-    button.onclick = () => { chosen = m.asset_id; showMachines(); show(); };
-    return button;
-  }));
+  for (const m of machines.values()) {
+    let tab = tabs.get(m.asset_id);
+    if (!tab) {
+      tab = document.createElement('button');
+      tab.textContent = m.asset_id;
+      tab.onclick = () => { chosen = m.asset_id; showMachines(); show(); };
+      tabs.set(m.asset_id, tab);
+      byId('assets').append(tab);
+    }
+    tab.className = kindOf(m);
+    tab.setAttribute('aria-current', String(m.asset_id === chosen));
+  }
 }
 
 function prepare(id) {
@@ -150,12 +166,15 @@ for (const button of document.querySelectorAll('[data-label]')) {
 const events = new EventSource('/events');
 events.addEventListener('asset', (event) => {
   const m = JSON.parse(event.data);
-  const isNew = !machines.has(m.asset_id);
+  const before = machines.get(m.asset_id);
+  m.heard = Date.now();
+  m.interval = before?.interval;
+  const strokes = m.record && before?.record ? m.record.stroke_id - before.record.stroke_id : 0;
+  if (strokes > 0) m.interval = (m.record.trigger_monotonic_ns - before.record.trigger_monotonic_ns) / strokes / 1e9;
   machines.set(m.asset_id, m);
-  lastHeard = Date.now();
   if (!chosen) chosen = m.asset_id;
-  if (isNew || m.asset_id !== chosen) showMachines();
-  if (m.asset_id === chosen) { showMachines(); show(); }
+  showMachines();
+  if (m.asset_id === chosen) show();
 });
 events.addEventListener('uplink', (event) => {
   uplink = JSON.parse(event.data);
@@ -163,9 +182,11 @@ events.addEventListener('uplink', (event) => {
 });
 // A page that stands still must not look like a machine that runs well.
 setInterval(() => {
-  const lost = events.readyState !== EventSource.OPEN || Date.now() - lastHeard > STALE_MS;
+  const m = machines.get(chosen);
+  const lost = m ? isLost(m) : events.readyState !== EventSource.OPEN;
   byId('link').textContent = lost ? 'NO CONNECTION TO THE BOX' : 'live';
   byId('link').classList.toggle('lost', lost);
-  if (lost) { byId('verdict').className = 'none'; byId('word').textContent = '?'; byId('why').textContent = 'this page is not up to date'; }
+  showMachines();
+  show();
 }, 1_000);
 window.addEventListener('resize', show);

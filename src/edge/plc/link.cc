@@ -3,6 +3,7 @@
 
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <utility>
 
 #include "base/check.h"
 
@@ -43,7 +44,9 @@ void Link::set_control(const ControlRegisters& registers) {
   const Control before = control_;
   control_registers_ = registers;
   control_ = decode_control(registers, order_);
-  if (control_.alarm_ack && !before.alarm_ack) alarm_ack_.store(true, std::memory_order_relaxed);
+  // What stands there when we start is nobody's push of a button.
+  const bool begins = !std::exchange(control_known_, true);
+  if (control_.alarm_ack && !before.alarm_ack && !begins) alarm_ack_.store(true, std::memory_order_relaxed);
   if (control_.heartbeat != before.heartbeat) beat_ns_.store(clock_.monotonic_ns(), std::memory_order_relaxed);
 }
 

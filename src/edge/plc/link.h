@@ -57,6 +57,7 @@ class Link {
   Seqlock<ResultState> state_;
   ControlRegisters control_registers_{};
   Control control_;
+  bool control_known_ = false;
   std::atomic<int64_t> heard_ns_{-kLinkNs};
   std::atomic<int64_t> beat_ns_{-1};  // the PLC's own heartbeat changed then; below 0: it has none
   std::atomic<bool> alarm_ack_{false};

@@ -33,6 +33,12 @@ void PlcOutput::drive(const OutputState& state) noexcept {
   put();
 }
 
+void PlcOutput::stands(bool stop, bool alarm) noexcept {
+  state_.result.stop = stop;
+  state_.result.alarm = alarm;
+  put();
+}
+
 void PlcOutput::heartbeat(uint64_t beat) noexcept {
   state_.beats = beat;
   put();

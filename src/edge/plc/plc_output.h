@@ -19,6 +19,7 @@ class PlcOutput final : public Output {
 
   void opened(uint64_t stroke_id) noexcept override;
   void drive(const OutputState& state) noexcept override;
+  void stands(bool stop, bool alarm) noexcept override;
   void heartbeat(uint64_t beat) noexcept override;
   bool take_alarm_ack() noexcept override { return link_.take_alarm_ack(); }
   [[nodiscard]] std::optional<OutputLink> link() const override;

@@ -87,6 +87,9 @@ TEST_F(PlcServerTest, ThePlcAcknowledgesResultAndAlarm) {
   Poller plc(output_->port());
   output_->drive(kGo);
   EXPECT_FALSE(output_->take_alarm_ack());
+  ASSERT_TRUE(plc.tell({.alarm_ack = true, .cycle = 41}));
+  EXPECT_FALSE(output_->take_alarm_ack()) << "what stood there at the start";
+  ASSERT_TRUE(plc.tell({.cycle = 41}));
   ASSERT_TRUE(plc.tell({.result_ack = true, .alarm_ack = true, .cycle = 41}));
   EXPECT_FALSE(plc.block()->status.result_valid);
   EXPECT_TRUE(output_->take_alarm_ack());
@@ -216,13 +219,32 @@ TEST(PlcClient, WritesEveryVerdictAndComesBackAfterThePlcWasAway) {
 TEST(PlcClient, SaysFarewellAndTakesTheAlarmsAcknowledgement) {
   const SystemClock clock;
   Target plc;
-  const ControlRegisters control = encode_control({.alarm_ack = true}, WordOrder::kBig);
-  std::copy(control.begin(), control.end(), plc.mapping().tab_registers + kBlockRegisters);
+  const auto press = [&plc](bool down) {
+    const ControlRegisters control = encode_control({.alarm_ack = down}, WordOrder::kBig);
+    std::copy(control.begin(), control.end(), plc.mapping().tab_registers + kBlockRegisters);
+  };
+  press(true);
   auto output = PlcOutput::create(client_of(plc), FailSafe::kStop, clock);
   ASSERT_TRUE(output);
   plc.accept();
   (*output)->drive(kGo);
-  EXPECT_TRUE(plc.serve_until([&](const Block& block) { return block.status.ready && (*output)->take_alarm_ack(); }));
+  EXPECT_TRUE(plc.serve_until([](const Block& block) { return block.status.ready; }));
+  for (int beat = 0; beat < 3; ++beat) {
+    (*output)->heartbeat(static_cast<uint64_t>(beat + 1));
+    EXPECT_TRUE(plc.serve_until([&](const Block& block) { return block.heartbeat == beat + 1; }));
+  }
+  EXPECT_FALSE((*output)->take_alarm_ack()) << "it stood there before we came";
+  press(false);
+  (*output)->heartbeat(10);
+  EXPECT_TRUE(plc.serve_until([](const Block& block) { return block.heartbeat == 10; }));
+  (*output)->heartbeat(11);
+  EXPECT_TRUE(plc.serve_until([](const Block& block) { return block.heartbeat == 11; }));
+  press(true);
+  uint64_t beats = 11;
+  EXPECT_TRUE(plc.serve_until([&](const Block&) {
+    (*output)->heartbeat(++beats);
+    return (*output)->take_alarm_ack();
+  }));
   std::thread end([&] { output->reset(); });
   EXPECT_TRUE(plc.serve_until([](const Block& block) { return !block.status.ready && block.status.stop; }));
   plc.hang_up();
