@@ -125,7 +125,8 @@ Status Agent::open_assets() {
              [this, index = assets_.size()](uint64_t stroke_id) {
                if (uplink_) uplink_->note(index, stroke_id);
              },
-         .pulse = &service_.pulse(assets_.size())})));
+         .pulse = &service_.pulse(assets_.size()),
+         .features = [this](auto id, auto line) { return uplink_ ? uplink_->add_features(id, line) : void(); }})));
   }
   monitor_.registry().before_scrape([this] {
     for (const auto& asset : assets_) asset->update_metrics();

@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "edge/event_log.h"
@@ -15,7 +17,15 @@ using nlohmann::json;
 
 constexpr int64_t kNanosPerMilli = 1'000'000;
 constexpr int64_t kShowEveryNs = 200 * kNanosPerMilli;
+constexpr size_t kRingBytes = 4 << 20;
+constexpr size_t kMostRingSlots = 16;
 constexpr int64_t kShowAtLeastNs = 5'000 * kNanosPerMilli;  // so that a page knows a silent box from a dead one
+
+// Windows that wait for whoever keeps and shows them.
+size_t ring_slots(const WindowConfig& window) {
+  const size_t bytes = window.channels * window.length * sizeof(float);
+  return std::clamp(kRingBytes / bytes, WindowRing::kSlots, kMostRingSlots);
+}
 
 json percentiles(const LatencyHistogram& histogram) {
   const auto ms = [](uint64_t ns) { return static_cast<double>(ns) / kNanosPerMilli; };
@@ -34,11 +44,13 @@ Asset::Asset(const Settings& settings)
       clock_(settings.clock),
       on_end_(settings.on_end),
       metrics_(settings.metrics, settings.config, settings.asset),
-      windows_(settings.asset.window.channels, settings.asset.window.length),
+      windows_(settings.asset.window.channels, settings.asset.window.length, ring_slots(settings.asset.window)),
       operator_view_(settings.asset),
       labels_(settings.config.state / settings.asset.id / "labels.jsonl", settings.asset.id, settings.clock),
       show_(settings.show),
-      durable_(settings.durable) {}
+      durable_(settings.durable),
+      features_(settings.features),
+      device_id_(settings.config.device_id) {}
 
 Result<std::unique_ptr<Asset>> Asset::create(const Settings& settings) {
   std::unique_ptr<Asset> asset(new Asset(settings));
@@ -58,6 +70,7 @@ Status Asset::open(const Settings& settings) {
     collector_ = MW_TRY_IN(where, NpyCollector::create(*config_.collect, config_.id, config_.window));
   }
   if (auto opened = open_records(settings.config); !opened) return with_context(opened.error(), where);
+  open_windows(settings.config);
   // What stood before the restart was logged then.
   Alarm kept(config_.alarm);
   kept.restore(ledger_->alarm());
@@ -105,29 +118,12 @@ Status Asset::open_records(const Config& config) {
   return {};
 }
 
-void Asset::log_recovery() const {
-  if (alarm_active_) log_event(Level::kWarning, "alarm_stands", {{"asset_id", config_.id}});
-  const LedgerRecovery& found = ledger_->recovery();
-  const uint64_t torn = journal_->tail().torn_bytes;
-  if (found.restarted + found.undrained + found.damaged_slots + found.ids_skipped + torn == 0 &&
-      found.moved_aside.empty()) {
-    return;
-  }
-  log_event(found.damaged_slots > 0 || !found.moved_aside.empty() ? Level::kWarning : Level::kInfo, "recovered",
-            {{"asset_id", config_.id},
-             {"strokes_without_verdict", found.restarted},
-             {"entries_not_yet_written", found.undrained},
-             {"damaged_slots", found.damaged_slots},
-             {"stroke_ids_skipped", found.ids_skipped},
-             {"torn_bytes_cut", torn},
-             {"ledger_moved_to", found.moved_aside}});
-}
-
 // The writer's thread sees each record once: where something began or ended, it says so.
 void Asset::heard(const model::StrokeRecord& record) {
   const int64_t now = clock_.monotonic_ns();
   metrics_.heard(record, now);
   if (durable_) durable_(record.stroke_id);
+  keeper_->notify();
   show(record, now);
   const json stroke = {{"asset_id", config_.id}, {"stroke_id", record.stroke_id}};
   const auto log = [&](Level level, std::string_view event, json more) {
@@ -161,13 +157,16 @@ void Asset::heard(const model::StrokeRecord& record) {
 }
 
 Asset::~Asset() {
-  if (!thread_.joinable()) return;
-  source_->stop();
-  thread_.join();
+  if (thread_.joinable()) {
+    source_->stop();
+    thread_.join();
+  }
+  if (keeper_) keeper_->finish();  // its thread looks at members that go first
 }
 
 void Asset::start() {
   log_recovery();
+  keeper_->start();
   writer_->start();
   thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), config_.id.substr(0, 15).c_str());
@@ -189,6 +188,9 @@ Status Asset::offer(std::unique_ptr<Judge> judge) {
   model_ = judge->facts().digest;
   model_created_ns_ = judge->facts().created_wall_ns;
   lines_->add_model(model_, judge->facts().feature_names);
+  summary_ = judge->summary();
+  feature_names_ = facts.feature_names;
+  period_began_ns_ = clock_.monotonic_ns();
   loop_->offer(std::move(judge));
   return {};
 }
@@ -208,9 +210,9 @@ void Asset::tick() {
                {"resyncs", counters_.cycle_resyncs.get()},
                {"resets", counters_.cycle_resets.get()}});
   }
-  if (changed(source_->counters().refused.load(), logged_refused_)) {
-    log_event(Level::kWarning, "packets_refused", {{"asset_id", config_.id}, {"refused", logged_refused_}});
-  }
+  log_source();
+  log_windows();
+  report_features();
   log_model();
   log_link();
   if (!collector_) return;
@@ -223,53 +225,14 @@ void Asset::tick() {
   }
 }
 
-// A disk may fail for days: once when it begins, once a minute while it lasts, once when it is over.
-void Asset::log_records() {
-  constexpr int64_t kEveryNs = 60'000'000'000;
-  const uint64_t failures = writer_->failures();
-  const bool failing = std::exchange(seen_failures_, failures) != failures;
-  const int64_t now = clock_.monotonic_ns();
-  if (failing && (!records_failing_ || now - logged_records_ns_ >= kEveryNs)) {
-    log_event(Level::kError, "records_not_written",
-              {{"asset_id", config_.id}, {"failures", failures}, {"error", writer_->last_error()}});
-    logged_records_ns_ = now;
-    records_failing_ = true;
-  } else if (!failing && records_failing_) {
-    log_event(Level::kInfo, "records_written_again", {{"asset_id", config_.id}, {"failures", failures}});
-    records_failing_ = false;
-  }
-}
-
-void Asset::log_link() {
-  const auto link = output_->link();
-  if (!link || link->up == std::exchange(link_up_, link->up)) return;
-  log_event(link->up ? Level::kInfo : Level::kWarning, link->up ? "plc_connected" : "plc_lost",
-            {{"asset_id", config_.id}, {"connects", link->connects}, {"refused", link->refused}});
-}
-
-// Once per cause, and once more after it has worked in between.
-void Asset::log_model() {
-  const uint64_t verdicts = counters_.verdicts[static_cast<size_t>(model::Verdict::kGo)].get() +
-                            counters_.verdicts[static_cast<size_t>(model::Verdict::kNoGo)].get();
-  const bool works = std::exchange(seen_verdicts_, verdicts) != verdicts;
-  if (const auto failure = counters_.model_failure.take()) {
-    if (*failure == logged_model_failure_) return;
-    logged_model_failure_ = *failure;
-    log_event(Level::kError, "model_failed",
-              {{"asset_id", config_.id},
-               {"error", *failure},
-               {"strokes", counters_.reasons[static_cast<size_t>(model::Reason::kModelError)].get()}});
-  } else if (works) {
-    logged_model_failure_.clear();
-  }
-}
-
 Status Asset::finish(int64_t patience_ms) {
   source_->stop();
   if (thread_.joinable()) thread_.join();
   ended_ = true;
   tick();
-  return writer_->finish(patience_ms);
+  const Status written = writer_->finish(patience_ms);
+  keeper_->finish();
+  return written;
 }
 
 AssetView Asset::view() const {
@@ -280,6 +243,8 @@ AssetView Asset::view() const {
   const uint64_t difference = view.strokes - std::min(view.strokes, writer_->written());
   view.records_pending = at_rest ? 0 : difference;
   view.strokes_missing = at_rest ? difference : 0;
+  const auto link = source_->link();
+  view.source_up = !link || link->up;
   view.journal_failures = writer_->failures();
   view.journal_files_removed = journal_->files_removed();
   if (const int64_t created = model_created_ns_; created > 0) {
@@ -296,8 +261,6 @@ void Asset::show(const model::StrokeRecord& record, int64_t now_ns) {
     unshown_.store(true, std::memory_order_relaxed);
     return;
   }
-  windows_.drain(
-      [this](const model::StrokeRecord&, std::span<const float> samples) { operator_view_.window(samples); });
   publish(now_ns);
 }
 
@@ -343,6 +306,7 @@ json Asset::status() const {
                    {"gaps", source.gaps.load()},
                    {"frames_lost", source.frames_lost.load()},
                    {"refused", source.refused.load()},
+                   {"left_out", source.left_out.load()},
                    {"late_triggers", counters_.late_events.get()}}},
                  {"alarm",
                   {{"state", name(counters_.alarm_state.load())},
@@ -362,7 +326,11 @@ json Asset::status() const {
                           {"transactions", link->transactions},
                           {"refused", link->refused}};
   }
+  if (const auto link = source_->link()) {
+    status["source"].update({{"up", link->up}, {"connects", link->connects}, {"why", link->why}});
+  }
   status["last_score"] = score < 0.0 ? json() : json(score);
+  add_windows(status);
   if (collector_) status["windows_collected"] = collector_->collected();
   return status;
 }

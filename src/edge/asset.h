@@ -24,6 +24,7 @@
 #include "edge/record_lines.h"
 #include "edge/record_writer.h"
 #include "edge/stroke_loop.h"
+#include "edge/windows/window_keeper.h"
 #include "edge/windows/window_ring.h"
 
 namespace millwright::edge {
@@ -42,6 +43,8 @@ class Asset {
     // This stroke is in the journal; on the writer's thread, must not wait.
     std::function<void(uint64_t stroke_id)> durable;
     PulseListener* pulse = nullptr;  // of its loop; outlives the asset
+    // The summary of a period's features, one line of JSON, on the control thread.
+    std::function<void(std::string_view asset_id, std::string_view json)> features;
   };
   // Opens source, ledger, journal and output; recovers what a kill left behind.
   static Result<std::unique_ptr<Asset>> create(const Settings& settings);
@@ -60,7 +63,8 @@ class Asset {
   // What an operator does; any thread.
   void acknowledge() { loop_->acknowledge(); }
   void shelve_ns(int64_t duration_ns) { loop_->shelve_ns(duration_ns); }
-  Status label(uint64_t stroke_id, std::string_view label) { return labels_.add(stroke_id, label); }
+  // In the log of labels, and beside the stroke's window where that is kept.
+  Status label(uint64_t stroke_id, std::string_view label);
   // Frees what the loop has put down, writes what was collected, logs what changed.
   void tick();
   // Stops the source, waits for the loop, writes every record. The last word on how it went.
@@ -85,6 +89,11 @@ class Asset {
   void log_model();
   void log_records();
   void log_link();
+  void log_source();
+  void log_windows();
+  void add_windows(nlohmann::json& status) const;
+  void open_windows(const Config& config);
+  void report_features();
   [[nodiscard]] AssetView view() const;
   void show(const model::StrokeRecord& record, int64_t now_ns);
   void publish(int64_t now_ns);
@@ -104,10 +113,13 @@ class Asset {
   LoopCounters counters_;
   AssetMetrics metrics_;
   WindowRing windows_;
+  std::unique_ptr<WindowKeeper> keeper_;
   OperatorView operator_view_;
   LabelLog labels_;
   const std::function<void(std::string_view, std::string_view)> show_;
   const std::function<void(uint64_t)> durable_;
+  const std::function<void(std::string_view, std::string_view)> features_;
+  const std::string device_id_;
   uint64_t journal_start_ = 0;
   std::atomic<int64_t> model_created_ns_{0};  // wall; 0: nobody knows
   std::unique_ptr<StrokeLoop> loop_;
@@ -122,14 +134,22 @@ class Asset {
   signal::SensorFault sensor_fault_ = signal::SensorFault::kNone;
   std::atomic<int64_t> shown_ns_{0};  // when the operator's page was told last
   std::atomic<bool> unshown_{false};  // a stroke that followed too soon on another
+  int64_t looked_ns_ = 0;             // the keeper's thread only: when the page got its last window
   // The control thread only.
   uint64_t seen_failures_ = 0;
   bool records_failing_ = false;  // as logged
   int64_t logged_records_ns_ = 0;
   uint64_t logged_resyncs_ = 0;
   uint64_t logged_refused_ = 0;
+  uint64_t logged_left_out_ = 0;
+  uint64_t logged_source_connects_ = 0;
+  std::string logged_source_loss_;  // empty: it is up
   bool link_up_ = false;
   uint64_t seen_verdicts_ = 0;
+  uint64_t logged_window_failures_ = 0;
+  std::shared_ptr<FeatureSummary> summary_;  // of the judge offered last
+  std::vector<std::string> feature_names_;
+  int64_t period_began_ns_ = 0;
   std::string logged_model_failure_;  // empty: it works
 };
 

@@ -37,15 +37,24 @@ uint8_t provider_index(const std::string& provider) {
 
 class BundleJudge final : public Judge {
  public:
-  BundleJudge(inference::Scorer scorer, JudgeFacts facts) : scorer_(std::move(scorer)), facts_(std::move(facts)) {}
+  BundleJudge(inference::Scorer scorer, JudgeFacts facts)
+      : scorer_(std::move(scorer)),
+        facts_(std::move(facts)),
+        summary_(std::make_shared<FeatureSummary>(scorer_.features().feature_count())) {}
 
   [[nodiscard]] const JudgeFacts& facts() const override { return facts_; }
   [[nodiscard]] bool judge(const signal::Window& window, Judgement& judgement) noexcept override {
-    const inference::Scored scored = scorer_.score(window);
+    scorer_.extract(window, 0);
+    inference::FeatureScorer& features = scorer_.features();
+    if (warm_) summary_->add(features.row(0));  // before the row is normalised in its place
+    static_cast<void>(features.run(1));         // a failure shows as NaN
+    const inference::Scored scored = features.scored(0);
     judgement = {.raw = scored.raw, .contributions = scored.contributions};
     return scorer_.last_error().empty();
   }
   [[nodiscard]] std::string_view error() const noexcept override { return scorer_.last_error(); }
+
+  [[nodiscard]] std::shared_ptr<FeatureSummary> summary() const override { return summary_; }
 
   void warm_up() {
     // A ramp is a live signal to every feature; what it scores does not matter.
@@ -57,11 +66,14 @@ class BundleJudge final : public Judge {
           {.samples = samples, .channels = facts_.channels, .length = facts_.length, .rate_hz = scorer_.spec().rate_hz},
           ignored);
     }
+    warm_ = true;
   }
 
  private:
   inference::Scorer scorer_;
   JudgeFacts facts_;
+  std::shared_ptr<FeatureSummary> summary_;
+  bool warm_ = false;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "edge/agent.h"
 #include "edge/bundle_judge.h"
+#include "edge/make_output.h"
 #include "edge/plc/plc_output.h"
 #include "edge/uplink/uplink.h"
 #include "net/http/server.h"
@@ -45,17 +46,20 @@ CheckLine line_of(std::string what, const Status& status, std::string found) {
   return {status.has_value(), std::move(what), status ? std::move(found) : status.error().message};
 }
 
-void check_asset(const AssetConfig& asset, std::vector<CheckLine>& lines) {
-  const std::string who = fmt::format("asset '{}': ", asset.id);
+CheckLine check_source_of(const AssetConfig& asset, std::string what) {
+  if (const auto* mqtt = std::get_if<MqttSourceConfig>(&asset.source)) {
+    return line_of(std::move(what), check_source(mqtt_source_options(asset, *mqtt)),
+                   fmt::format("{} port {} lets this box hear {}", mqtt->broker.host, mqtt->broker.port, mqtt->topic));
+  }
   const SystemClock clock;
   const auto source = make_source(asset, true, clock);
-  Status sound;
-  if (!source) {
-    sound = std::unexpected(source.error());
-  } else {
-    sound = check_trigger(asset, **source);
-  }
-  lines.push_back(line_of(who + "source", sound, "opens, and suits window and trigger"));
+  const Status sound = source ? check_trigger(asset, **source) : Status(std::unexpected(source.error()));
+  return line_of(std::move(what), sound, "opens, and suits window and trigger");
+}
+
+void check_asset(const AssetConfig& asset, std::vector<CheckLine>& lines) {
+  const std::string who = fmt::format("asset '{}': ", asset.id);
+  lines.push_back(check_source_of(asset, who + "source"));
   const auto cutter =
       signal::WindowCutter::create(asset.trigger, asset.window.channels, asset.window.length, asset.window.rate_hz);
   lines.push_back(line_of(who + "trigger", cutter ? Status() : Status(std::unexpected(cutter.error())), "valid"));
@@ -76,6 +80,11 @@ void check_asset(const AssetConfig& asset, std::vector<CheckLine>& lines) {
       asset.output.kind == OutputConfig::Kind::kModbusClient) {
     const auto found = plc::check_plc(asset.output.plc);
     lines.push_back({found.has_value(), who + "output", found ? *found : found.error().message});
+  }
+  if (asset.output.kind == OutputConfig::Kind::kMqtt) {
+    lines.push_back(line_of(who + "output", check_output(mqtt_output_options(asset)),
+                            fmt::format("{} port {} lets this box in; verdicts go to {}", asset.output.broker.host,
+                                        asset.output.broker.port, asset.output.topic)));
   }
   if (asset.collect) lines.push_back(check_folder(who + "collect", asset.collect->folder));
   lines.push_back({true, who + "fail-safe",

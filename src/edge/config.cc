@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/files.h"
+#include "edge/config_mqtt.h"
 #include "edge/config_section.h"
 #include "edge/ledger.h"
 #include "signal/feature_spec.h"
@@ -69,12 +70,13 @@ void read_udp(Section& section, UdpSourceConfig& source, const WindowConfig& win
   if (window.rate_hz <= 0.0) section.problem("kind", "a stream needs window.rate_hz above 0");
 }
 
-void read_source(Section section, AssetConfig& asset, const std::filesystem::path& folder) {
-  constexpr std::array<std::string_view, 3> kKinds = {"simulated-press", "recording", "udp"};
+void read_source(Section section, AssetConfig& asset, const Config& config, const std::filesystem::path& folder) {
+  constexpr std::array<std::string_view, 4> kKinds = {"simulated-press", "recording", "udp", "mqtt"};
   switch (section.choice("kind", kKinds, 0, true)) {
     case 0: read_press(section, asset.source.emplace<PressSourceConfig>(), asset.window); break;
     case 1: read_recording(section, asset.source.emplace<RecordingSourceConfig>(), folder); break;
-    default: read_udp(section, asset.source.emplace<UdpSourceConfig>(), asset.window); break;
+    case 2: read_udp(section, asset.source.emplace<UdpSourceConfig>(), asset.window); break;
+    default: read_mqtt_source(section, asset, config, folder); break;
   }
   section.finish();
 }
@@ -130,9 +132,11 @@ void read_plc(Section& section, plc::PlcOptions& plc) {
   if (!server) section.integer("timeout_ms", plc.timeout_ms, {10, 10'000});
 }
 
-void read_output(Section section, OutputConfig& output, const std::filesystem::path& folder) {
+void read_output(Section section, AssetConfig& asset, const Config& config, const std::filesystem::path& folder) {
+  OutputConfig& output = asset.output;
   using Kind = OutputConfig::Kind;
-  constexpr std::array<std::string_view, 5> kKinds = {"none", "console", "file", "modbus-server", "modbus-client"};
+  constexpr std::array<std::string_view, 6> kKinds = {"none",          "console",       "file",
+                                                      "modbus-server", "modbus-client", "mqtt"};
   constexpr std::array<std::string_view, 3> kPolicies = {"hold", "stop", "pass"};
   constexpr std::array<std::string_view, 2> kStops = {"no_go", "alarm"};
   output.kind = static_cast<Kind>(section.choice("kind", kKinds, 0, true));
@@ -142,6 +146,7 @@ void read_output(Section section, OutputConfig& output, const std::filesystem::p
         output.kind == Kind::kModbusServer ? plc::PlcOptions::Role::kServer : plc::PlcOptions::Role::kClient;
     read_plc(section, output.plc);
   }
+  if (output.kind == Kind::kMqtt) read_mqtt_output(section, asset, config, folder);
   // Nobody else can say what a missing verdict means on this machine.
   const auto policy = [&](std::string_view key) {
     return static_cast<FailSafe>(section.choice(key, kPolicies, 0, true));
@@ -183,6 +188,18 @@ void read_collect(Section section, AssetConfig& asset, const std::filesystem::pa
   asset.collect = collect;
 }
 
+void read_windows(Section section, WindowsConfig& windows) {
+  section.integer("max_mib", windows.max_mib, {0, 1 << 20});
+  section.integer("around", windows.around, {0, 16});
+  section.integer("normal_every", windows.normal_every, {0, kMaxCount});
+  section.finish();
+}
+
+void read_features(Section section, FeaturesConfig& features) {
+  section.integer("every_s", features.every_s, {0, 86'400});
+  section.finish();
+}
+
 void read_records(Section section, RecordsConfig& records) {
   section.integer("max_file_bytes", records.max_file_bytes, {4096, int64_t{1} << 32});
   section.integer("max_files", records.max_files, {2, 100'000});
@@ -191,19 +208,21 @@ void read_records(Section section, RecordsConfig& records) {
   section.finish();
 }
 
-AssetConfig read_asset(Section section, const std::filesystem::path& folder) {
+AssetConfig read_asset(Section section, const Config& config, const std::filesystem::path& folder) {
   AssetConfig asset;
   section.identifier("id", asset.id);
   section.path("bundle", asset.bundle, folder);
   section.integer("deadline_ms", asset.deadline_ms, {1, kMaxDeadlineMs}, true);
   if (auto window = section.section("window", true)) read_window(*window, asset.window);
   if (auto trigger = section.section("trigger", true)) read_trigger(*trigger, asset);
-  if (auto source = section.section("source", true)) read_source(*source, asset, folder);
-  if (auto output = section.section("output", true)) read_output(*output, asset.output, folder);
+  if (auto source = section.section("source", true)) read_source(*source, asset, config, folder);
+  if (auto output = section.section("output", true)) read_output(*output, asset, config, folder);
   if (auto alarm = section.section("alarm")) read_alarm(*alarm, asset.alarm);
   if (auto trend = section.section("trend")) read_trend(*trend, asset.trend);
   if (auto collect = section.section("collect")) read_collect(*collect, asset, folder);
   if (auto records = section.section("records")) read_records(*records, asset.records);
+  if (auto windows = section.section("windows")) read_windows(*windows, asset.windows);
+  if (auto features = section.section("features")) read_features(*features, asset.features);
   // The window itself takes time: a deadline inside it could never be met.
   const double window_ms =
       asset.window.rate_hz > 0.0 ? 1000.0 * static_cast<double>(asset.window.length) / asset.window.rate_hz : 0.0;
@@ -223,30 +242,6 @@ void read_http(Section section, HttpConfig& http) {
   section.finish();
 }
 
-void read_mqtt(Section section, MqttConfig& mqtt, const std::filesystem::path& folder) {
-  constexpr int64_t kLastPort = 65'535;
-  constexpr std::array<std::string_view, 2> kLeaveOn = {"hub", "puback"};
-  section.text("host", mqtt.host, true);
-  section.boolean("tls", mqtt.tls);
-  if (!mqtt.tls) mqtt.port = 1883;
-  section.integer("port", mqtt.port, {1, kLastPort});
-  section.text("prefix", mqtt.prefix);
-  section.text("client_id", mqtt.client_id);
-  section.integer("keepalive_s", mqtt.keepalive_s, {5, 3600});
-  section.number("longest_wait_s", mqtt.longest_wait_s, {1.0, 3600.0});
-  section.boolean("allow_tls12", mqtt.allow_tls12);
-  section.path("ca_file", mqtt.ca_file, folder);
-  if (mqtt.tls && mqtt.ca_file.empty()) {
-    section.problem("ca_file", "is required: who may vouch for the broker; tls = false is for a broker without TLS");
-  }
-  section.path("certificate_file", mqtt.certificate_file, folder);
-  section.path("key_file", mqtt.key_file, folder, !mqtt.certificate_file.empty());
-  section.path("credentials_file", mqtt.credentials_file, folder);
-  mqtt.alerts_leave_on = static_cast<AlertsLeaveOn>(section.choice("alerts_leave_on", kLeaveOn, 0));
-  section.number("replay_per_s", mqtt.replay_per_s, {1.0, 100'000.0});
-  section.finish();
-}
-
 void read_assets(const toml::table& root, Config& config, Problems& problems, const std::filesystem::path& folder) {
   const toml::node* node = root.get("asset");
   const toml::array* assets = node == nullptr ? nullptr : node->as_array();
@@ -262,7 +257,7 @@ void read_assets(const toml::table& root, Config& config, Problems& problems, co
   for (const auto& element : *assets) {
     const toml::table& table = *element.as_table();
     const std::string id = table["id"].value_or(std::string("?"));
-    config.assets.push_back(read_asset(Section(table, fmt::format("asset '{}'", id), problems), folder));
+    config.assets.push_back(read_asset(Section(table, fmt::format("asset '{}'", id), problems), config, folder));
     const auto same = std::count_if(config.assets.begin(), config.assets.end(),
                                     [&](const auto& asset) { return asset.id == config.assets.back().id; });
     if (same > 1) problems.add(table.source(), fmt::format("asset '{}'.id", id), "is used by another asset too");
@@ -291,7 +286,7 @@ Result<Config> parse_config(std::string_view text, const std::string& name, cons
     agent->finish();
   }
   if (auto http = root.section("http")) read_http(*http, config.http);
-  if (auto mqtt = root.section("mqtt")) read_mqtt(*mqtt, config.mqtt.emplace(), folder);
+  if (auto mqtt = root.section("mqtt")) read_mqtt(*mqtt, config.mqtt.emplace(), config.device_id, folder);
   read_assets(parsed.table(), config, problems, folder);
   root.expect("asset");
   root.finish();
@@ -314,6 +309,8 @@ std::vector<std::string> restart_settings(const AssetConfig& running, const Asse
   note(running.trend == wanted.trend, "trend");
   note(running.collect == wanted.collect, "collect");
   note(running.records == wanted.records, "records");
+  note(running.windows == wanted.windows, "windows");
+  note(running.features == wanted.features, "features");
   note(running.bundle.empty() || !wanted.bundle.empty(), "bundle (removed)");
   return names;
 }

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "edge/alarm.h"
+#include "edge/mqtt/sample_payload.h"
 #include "edge/output.h"
 #include "edge/plc/plc_options.h"
 #include "edge/press_signal.h"
@@ -57,13 +58,41 @@ struct UdpSourceConfig {
   bool operator==(const UdpSourceConfig&) const = default;
 };
 
-using SourceConfig = std::variant<PressSourceConfig, RecordingSourceConfig, UdpSourceConfig>;
+// How a broker is reached. Secrets are in files, never here.
+struct BrokerConfig {
+  std::string host;
+  uint16_t port = 8883;
+  std::string client_id;  // stable for the device
+  uint16_t keepalive_s = 30;
+  double longest_wait_s = 60.0;  // between attempts to connect
+  bool tls = true;
+  bool allow_tls12 = false;
+  std::filesystem::path ca_file;
+  std::filesystem::path certificate_file;
+  std::filesystem::path key_file;
+  std::filesystem::path credentials_file;  // two lines: user and password
+  bool operator==(const BrokerConfig&) const = default;
+};
+
+struct MqttSourceConfig {
+  BrokerConfig broker;  // that of [mqtt] where the source names none
+  std::string topic;
+  PayloadKind payload = PayloadKind::kFloat32;
+  bool interleaved = false;
+  double scale = 1.0;
+  bool operator==(const MqttSourceConfig&) const = default;
+};
+
+using SourceConfig = std::variant<PressSourceConfig, RecordingSourceConfig, UdpSourceConfig, MqttSourceConfig>;
 
 struct OutputConfig {
-  enum class Kind : uint8_t { kNone, kConsole, kFile, kModbusServer, kModbusClient };
+  enum class Kind : uint8_t { kNone, kConsole, kFile, kModbusServer, kModbusClient, kMqtt };
   Kind kind = Kind::kNone;
   std::filesystem::path path;  // for kFile
   plc::PlcOptions plc;         // for kModbusServer and kModbusClient
+  BrokerConfig broker;         // for kMqtt
+  std::string topic;
+  int qos = 1;
   OutputPolicy policy;
   bool operator==(const OutputConfig&) const = default;
 };
@@ -72,6 +101,20 @@ struct CollectConfig {
   std::filesystem::path folder;
   uint64_t windows = 0;
   bool operator==(const CollectConfig&) const = default;
+};
+
+// Windows kept for labelling and learning: those around alerts, and a sample of the normal ones.
+struct WindowsConfig {
+  uint64_t max_mib = 256;         // 0: none are kept
+  uint64_t around = 2;            // strokes before and after an alert
+  uint64_t normal_every = 1'000;  // one in so many strokes that are no alerts; 0: none
+  bool operator==(const WindowsConfig&) const = default;
+};
+
+// Summaries of features, for whoever watches for drift.
+struct FeaturesConfig {
+  int64_t every_s = 300;  // 0: none
+  bool operator==(const FeaturesConfig&) const = default;
 };
 
 struct RecordsConfig {
@@ -93,6 +136,8 @@ struct AssetConfig {
   TrendOptions trend;
   std::optional<CollectConfig> collect;
   RecordsConfig records;
+  WindowsConfig windows;
+  FeaturesConfig features;
 };
 
 struct HttpConfig {
@@ -109,20 +154,8 @@ enum class AlertsLeaveOn : uint8_t {
   kPuback,  // the broker has taken them: one that forgets what it acknowledged loses them
 };
 
-// Secrets are in files, never here.
-struct MqttConfig {
-  std::string host;
-  uint16_t port = 8883;
-  std::string prefix;     // of every topic
-  std::string client_id;  // empty: the device's id
-  uint16_t keepalive_s = 30;
-  double longest_wait_s = 60.0;  // between attempts to connect
-  bool tls = true;
-  bool allow_tls12 = false;
-  std::filesystem::path ca_file;
-  std::filesystem::path certificate_file;
-  std::filesystem::path key_file;
-  std::filesystem::path credentials_file;  // two lines: user and password
+struct MqttConfig : BrokerConfig {
+  std::string prefix;  // of every topic
   AlertsLeaveOn alerts_leave_on = AlertsLeaveOn::kHub;
   double replay_per_s = 500.0;
   bool operator==(const MqttConfig&) const = default;

@@ -66,6 +66,7 @@ class Section {
   void texts(std::string_view key, std::vector<std::string>& values);
   // The index of the value among `choices`.
   size_t choice(std::string_view key, std::span<const std::string_view> choices, size_t preset, bool required = false);
+  [[nodiscard]] bool has(std::string_view key) const { return table_->get(key) != nullptr; }
   // A table below; nullopt where there is none.
   std::optional<Section> section(std::string_view key, bool required = false);
 

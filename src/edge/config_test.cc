@@ -121,6 +121,36 @@ TEST(Config, RefusesCharactersThatNoKeyMayHave) {
   EXPECT_THAT(problem("[agent]\n\xD2\x88rrr = 1\n"), HasSubstr("agent.toml:2: not valid TOML"));
 }
 
+TEST(Config, SamplesByMqttShareTheBrokerUnlessTheyNameTheirOwn) {
+  constexpr std::string_view kOld = "kind = \"simulated-press\"\nstrokes_per_minute = 18";
+  ASSERT_THAT(std::string(kGood), HasSubstr(std::string(kOld)));
+  const auto with = [&](std::string_view source, std::string_view mqtt) {
+    std::string text = replaced(kOld, source);
+    return text.insert(text.find("[[asset]]"), mqtt);
+  };
+  constexpr std::string_view kMqtt = "[mqtt]\nhost = \"b\"\ntls = false\n";
+  constexpr std::string_view kSource = "kind = \"mqtt\"\ntopic = \"a/b\"\npayload = \"int16\"\n";
+  const auto shared = parse_config(with(kSource, kMqtt), "f", "/etc");
+  ASSERT_TRUE(shared) << shared.error().message;
+  const auto& source = std::get<MqttSourceConfig>(shared->assets[0].source);
+  EXPECT_EQ(source.broker.host, "b");
+  EXPECT_EQ(source.broker.port, 1883);
+  EXPECT_EQ(source.broker.client_id, "box-7-press1-samples");
+  EXPECT_EQ(shared->mqtt->client_id, "box-7");
+  const auto own =
+      parse_config(with(std::string(kSource) + "host = \"c\"\ntls = false\nport = 1884", kMqtt), "f", "/etc");
+  ASSERT_TRUE(own) << own.error().message;
+  EXPECT_EQ(std::get<MqttSourceConfig>(own->assets[0].source).broker.port, 1884);
+  EXPECT_THAT(problem(with(kSource, "")), HasSubstr("source.host: is required and missing"));
+  EXPECT_THAT(problem(with("kind = \"mqtt\"\ntopic = \"a/#\"\npayload = \"int16\"", kMqtt)),
+              HasSubstr("without wildcards"));
+  EXPECT_THAT(problem(with("kind = \"mqtt\"\ntopic = \"a\"\npayload = \"int8\"", kMqtt)),
+              HasSubstr("one of: packet, float32, int16"));
+  std::string level = with(kSource, kMqtt);
+  level.replace(level.find("\"external\""), 10, "\"fixed\"\nhop = 5");
+  EXPECT_THAT(problem(level), HasSubstr("messages that are windows need"));
+}
+
 TEST(Config, RefusesTwoAssetsOfOneName) {
   const std::string text(kGood);
   EXPECT_THAT(problem(text + text.substr(text.find("[[asset]]"))), HasSubstr("is used by another asset too"));

@@ -41,15 +41,18 @@ class FakeJudge final : public Judge {
     if (take_ms_ && script[kFakeMs] > 0.0F) take_ms_(script[kFakeMs]);
     judgement.raw = script[kFakeNan] == 1.0F ? std::numeric_limits<double>::quiet_NaN() : script[kFakeRaw];
     judgement.contributions = shares_;
+    summary_->add(shares_);
     return script[kFakeFails] != 1.0F;
   }
   [[nodiscard]] std::string_view error() const noexcept override { return "the script says so"; }
+  [[nodiscard]] std::shared_ptr<FeatureSummary> summary() const override { return summary_; }
   [[nodiscard]] uint64_t calls() const { return calls_; }
 
  private:
   JudgeFacts facts_;
   std::function<void(float)> take_ms_;
   std::array<float, 2> shares_ = {0.25F, 0.75F};
+  std::shared_ptr<FeatureSummary> summary_ = std::make_shared<FeatureSummary>(2);
   uint64_t calls_ = 0;
 };
 

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/digest.h"
+#include "edge/features/feature_summary.h"
 #include "model/scoring.h"
 #include "signal/health.h"
 #include "signal/window.h"
@@ -40,6 +42,8 @@ class Judge {
   // False: the model failed, error() says why until the next call. Same thread; neither allocates after the first call.
   [[nodiscard]] virtual bool judge(const signal::Window& window, Judgement& judgement) noexcept = 0;
   [[nodiscard]] virtual std::string_view error() const noexcept = 0;
+  // What its features did, for the control thread, which keeps it beyond the judge; null where nobody gathers.
+  [[nodiscard]] virtual std::shared_ptr<FeatureSummary> summary() const { return nullptr; }
 };
 
 }  // namespace millwright::edge

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "edge/make_source.h"
 
+#include "edge/mqtt/broker_options.h"
 #include "edge/recorded_source.h"
 #include "edge/simulated_press.h"
 #include "edge/udp_source.h"
@@ -49,8 +50,24 @@ Result<std::unique_ptr<SampleSource>> make_source(const AssetConfig& asset, bool
                                                     .channels = window.channels,
                                                     .rate_hz = window.rate_hz},
                                                    clock));
+                 },
+                 [&](const MqttSourceConfig& from) -> Result<std::unique_ptr<SampleSource>> {
+                   return MW_TRY(MqttSource::create(mqtt_source_options(asset, from), clock));
                  }},
       asset.source);
+}
+
+MqttSourceOptions mqtt_source_options(const AssetConfig& asset, const MqttSourceConfig& from) {
+  MqttSourceOptions options;
+  options.broker = broker_options(from.broker);
+  options.topic = from.topic;
+  options.inbox.payload = {.kind = from.payload,
+                           .interleaved = from.interleaved,
+                           .scale = static_cast<float>(from.scale),
+                           .channels = asset.window.channels,
+                           .length = asset.window.length};
+  options.inbox.rate_hz = asset.window.rate_hz;
+  return options;
 }
 
 Status check_trigger(const AssetConfig& asset, const SampleSource& source) {

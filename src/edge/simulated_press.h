@@ -17,9 +17,9 @@ struct SimulatedPressOptions {
   PressOptions press;
   double strokes_per_minute = 18.0;
   double fast_strokes_per_minute = 0.0;  // at most, when fast; 0: as many as there can be
-  uint64_t first_stroke = 1;  // its number is the PLC's cycle
-  uint64_t strokes = 0;       // how many; 0: endless
-  bool fast = false;          // without waiting, and without what lies between the strokes
+  uint64_t first_stroke = 1;             // its number is the PLC's cycle
+  uint64_t strokes = 0;                  // how many; 0: endless
+  bool fast = false;                     // without waiting, and without what lies between the strokes
 };
 
 class SimulatedPress final : public SampleSource {

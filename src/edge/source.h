@@ -6,7 +6,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "signal/health.h"
@@ -40,7 +42,15 @@ struct SourceCounters {
   std::atomic<uint64_t> frames{0};
   std::atomic<uint64_t> gaps{0};
   std::atomic<uint64_t> frames_lost{0};
-  std::atomic<uint64_t> refused{0};  // packets that were not what they claim to be
+  std::atomic<uint64_t> refused{0};   // packets that were not what they claim to be
+  std::atomic<uint64_t> left_out{0};  // messages that found no room, since strokes were too slow for them
+};
+
+// How a source stands to a far side that it has to reach first.
+struct SourceLink {
+  bool up = false;
+  uint64_t connects = 0;
+  std::string why;  // it is not up; empty: it has not been tried yet
 };
 
 class SampleSource {
@@ -55,6 +65,11 @@ class SampleSource {
   // Does the world go on while nobody listens? A source that is not live waits until the asset is ready.
   [[nodiscard]] virtual bool live() const = 0;
   [[nodiscard]] virtual const SourceCounters& counters() const = 0;
+  // One other thread: why something was refused, the first since it was last asked; nullopt: nothing was, or the source
+  // only counts.
+  virtual std::optional<std::string> refusal() { return std::nullopt; }
+  // Any thread; nullopt where samples come, or do not, without anybody being reached.
+  [[nodiscard]] virtual std::optional<SourceLink> link() const { return std::nullopt; }
 };
 
 }  // namespace millwright::edge

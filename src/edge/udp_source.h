@@ -16,10 +16,10 @@
 #include "base/descriptor.h"
 #include "base/error.h"
 #include "edge/packet_arrival.h"
+#include "edge/packet_stream.h"
 #include "edge/source.h"
 #include "edge/udp_packet.h"
 #include "edge/waiter.h"
-#include "signal/rate_check.h"
 
 namespace millwright::edge {
 
@@ -54,9 +54,6 @@ class UdpSource final : public SampleSource {
   };
   bool receive(size_t max_frames, Block& block);
   std::optional<Datagram> read_datagram();
-  bool place(const PacketHeader& header, Block& block);
-  signal::SensorFault check_rate(const Block& block);
-  [[nodiscard]] bool repeats_one(const PacketHeader& header) const;
 
   UdpOptions options_;
   Descriptor socket_;
@@ -67,17 +64,11 @@ class UdpSource final : public SampleSource {
   Waiter waiter_;
   SystemClock kernel_clock_;  // what the kernel stamps with, whatever clock_ is
   PacketArrival arrival_;
-  signal::RateCheck rate_;
-  int64_t last_arrival_ns_ = 0;
+  PacketStream stream_;
   std::vector<std::byte> packet_;
   alignas(8) std::array<std::byte, 256> control_{};
   std::vector<float> planar_;
   signal::TriggerEvent event_;
-  bool synced_ = false;
-  PacketHeader first_;  // of the stream
-  PacketHeader last_;
-  uint64_t next_frame_ = 0;
-  uint32_t repeats_ = 0;
 };
 
 }  // namespace millwright::edge

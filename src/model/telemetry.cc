@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <limits>
 
 #include <nlohmann/json.hpp>
 
@@ -198,6 +199,56 @@ Result<StatusMessage> status_from(const json& object) {
   return status;
 }
 
+std::string numbers_json(const std::vector<double>& values) {
+  std::string out = "[";
+  for (const double value : values) {
+    if (out.size() > 1) out += ',';
+    out += std::isfinite(value) ? fmt::format("{:.6g}", value) : "null";
+  }
+  return out + "]";
+}
+
+Result<std::vector<double>> numbers_at(const json& object, std::string_view key, size_t count) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_array() || found->size() != count) {
+    return fail(ErrorCode::kInvalidInput, "'{}' must be a list of {} numbers", key, count);
+  }
+  std::vector<double> values;
+  for (const json& value : *found) {
+    if (!value.is_number() && !value.is_null()) {
+      return fail(ErrorCode::kInvalidInput, "'{}' must be a list of {} numbers", key, count);
+    }
+    values.push_back(value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>());
+  }
+  return values;
+}
+
+Result<FeaturesMessage> features_from(const json& object) {
+  FeaturesMessage features;
+  features.identity = MW_TRY(identity_at(object));
+  features.timestamp = MW_TRY(timestamp_at(object));
+  features.device_id = MW_TRY(id_at(object, "device_id"));
+  features.asset_id = MW_TRY(id_at(object, "asset_id"));
+  features.model = MW_TRY(text_at(object, "model"));
+  features.period_s = MW_TRY(number_at(object, "period_s"));
+  features.strokes = MW_TRY(count_at(object, "strokes"));
+  features.features = MW_TRY(count_at(object, "features"));
+  if (!(features.period_s > 0.0)) return fail(ErrorCode::kInvalidInput, "'period_s' must be above 0");
+  const auto names = object.find("names");
+  if (names == object.end() || !names->is_array() || names->size() > kMaxSummaryFeatures) {
+    return fail(ErrorCode::kInvalidInput, "'names' must be a list of at most {}", size_t{kMaxSummaryFeatures});
+  }
+  for (const json& name : *names) {
+    if (!name.is_string()) return fail(ErrorCode::kInvalidInput, "'names' must be a list of texts");
+    features.names.push_back(name.get<std::string>());
+  }
+  features.mean = MW_TRY(numbers_at(object, "mean", features.names.size()));
+  features.sd = MW_TRY(numbers_at(object, "sd", features.names.size()));
+  features.min = MW_TRY(numbers_at(object, "min", features.names.size()));
+  features.max = MW_TRY(numbers_at(object, "max", features.names.size()));
+  return features;
+}
+
 }  // namespace
 
 std::string stroke_message(std::string_view record_line, const MessageIdentity& identity) {
@@ -227,6 +278,21 @@ std::string health_message(const HealthMessage& health) { return stroke_message(
 Result<HealthMessage> parse_health_message(std::string_view payload) {
   const json object = MW_TRY_IN("health message", parse_object(payload));
   return MW_TRY_IN("health message", health_from(object));
+}
+
+std::string features_line(const FeaturesMessage& features) {
+  return fmt::format(
+      R"({{"timestamp":{},"device_id":{},"asset_id":{},"model":{},"period_s":{:.3f},"strokes":{},"features":{},)"
+      R"("names":{},"mean":{},"sd":{},"min":{},"max":{}}})",
+      json_text(features.timestamp), json_text(features.device_id), json_text(features.asset_id),
+      json_text(features.model), features.period_s, features.strokes, features.features,
+      json_line(json(features.names)), numbers_json(features.mean), numbers_json(features.sd),
+      numbers_json(features.min), numbers_json(features.max));
+}
+
+Result<FeaturesMessage> parse_features_message(std::string_view payload) {
+  const json object = MW_TRY_IN("features message", parse_object(payload));
+  return MW_TRY_IN("features message", features_from(object));
 }
 
 std::string status_message(const StatusMessage& status) {

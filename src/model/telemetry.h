@@ -59,6 +59,25 @@ std::string health_line(const HealthMessage& health);
 std::string health_message(const HealthMessage& health);
 Result<HealthMessage> parse_health_message(std::string_view payload);
 
+// ---- features: what they did over a period, for whoever watches for drift
+inline constexpr size_t kMaxSummaryFeatures = 256;  // the first ones of the spec
+struct FeaturesMessage {
+  MessageIdentity identity;
+  std::string timestamp;  // format_utc, the period's end
+  std::string device_id;
+  std::string asset_id;
+  std::string model;      // digest of the bundle whose features they are
+  double period_s = 0.0;  // above 0
+  uint64_t strokes = 0;   // in it
+  uint64_t features = 0;  // of the spec; the lists have as many, or kMaxSummaryFeatures
+  // One per feature; NaN where a value was not finite, null in JSON.
+  std::vector<std::string> names;
+  std::vector<double> mean, sd, min, max;
+};
+// Without its identity, as health_line().
+std::string features_line(const FeaturesMessage& features);
+Result<FeaturesMessage> parse_features_message(std::string_view payload);
+
 // ---- status, retained; as Last Will its timestamp says when the connection was made that is now lost
 struct StatusMessage {
   std::string device_id;

@@ -190,5 +190,40 @@ TEST(CommandMessage, IsTakenOnlyAsItIsMeant) {
   }
 }
 
+TEST(Telemetry, FeaturesSayWhatTheyDidOverAPeriod) {
+  FeaturesMessage sent{.identity = {.boot_id = "b", .seq = 3, .historical = false},
+                       .timestamp = "2026-11-22T14:03:07.123456Z",
+                       .device_id = "box-7",
+                       .asset_id = "press7",
+                       .model = "00ff",
+                       .period_s = 300.0,
+                       .strokes = 90,
+                       .features = 64,
+                       .names = {"rms", "\"odd\""},
+                       .mean = {1.5, std::numeric_limits<double>::quiet_NaN()},
+                       .sd = {0.25, std::numeric_limits<double>::infinity()},
+                       .min = {1.0, -1e-9},
+                       .max = {2.0, 1e9}};
+  const std::string payload = stroke_message(features_line(sent), sent.identity);
+  const auto read = parse_features_message(payload);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->identity.seq, 3U);
+  EXPECT_EQ(read->strokes, 90U);
+  EXPECT_EQ(read->names, sent.names);
+  EXPECT_EQ(read->mean[0], 1.5);
+  EXPECT_TRUE(std::isnan(read->mean[1]));
+  EXPECT_TRUE(std::isnan(read->sd[1]));
+  EXPECT_EQ(read->min[1], -1e-9);
+  const auto broken = [&](std::string_view what, std::string_view by) {
+    std::string text = payload;
+    text.replace(text.find(what), what.size(), by);
+    return !parse_features_message(text);
+  };
+  EXPECT_TRUE(broken("[1.5,null]", "[1.5]"));
+  EXPECT_TRUE(broken("[1.5,null]", "[1.5,\"x\"]"));
+  EXPECT_TRUE(broken("300.000", "0"));
+  EXPECT_TRUE(broken("\"strokes\"", "\"stroke\""));
+}
+
 }  // namespace
 }  // namespace millwright::model

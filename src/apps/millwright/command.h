@@ -25,5 +25,6 @@ Command inspect_command(CLI::App& program);
 Command bench_command(CLI::App& program);
 Command demo_command(CLI::App& program);
 Command listen_command(CLI::App& program);
+Command windows_command(CLI::App& program);
 
 }  // namespace millwright::apps

@@ -112,6 +112,10 @@ void AssetMetrics::make_process() {
         [](const AssetView& v) { return v.source.frames_lost.load(std::memory_order_relaxed); });
   count("edge_packets_refused_total", "Packets that were not what they claim to be",
         [](const AssetView& v) { return v.source.refused.load(std::memory_order_relaxed); });
+  count("edge_messages_left_out_total", "Messages with samples that came faster than strokes are decided",
+        [](const AssetView& v) { return v.source.left_out.load(std::memory_order_relaxed); });
+  measure("edge_source_connected", "0 while whoever hands over the samples cannot be reached",
+          [](const AssetView& v) { return v.source_up ? 1.0 : 0.0; });
 }
 
 void AssetMetrics::make_upkeep(const AssetConfig& asset) {

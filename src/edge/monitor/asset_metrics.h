@@ -29,6 +29,7 @@ struct AssetView {
   uint64_t strokes = 0;          // with an id, those of earlier lives that were recovered included
   uint64_t records_pending = 0;  // not yet in the journal
   uint64_t strokes_missing = 0;  // triggers without a record: must be 0
+  bool source_up = true;
   uint64_t journal_failures = 0;
   uint64_t journal_files_removed = 0;
   double model_age_s = std::numeric_limits<double>::quiet_NaN();  // NaN: no model, or of no known date

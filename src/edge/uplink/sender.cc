@@ -16,11 +16,15 @@ constexpr size_t kRoomForLive = 32;
 // Passing over a message of a topic that is held costs a read and no network.
 constexpr double kPassingCost = 0.02;
 constexpr size_t kMaxPoison = 1024;  // more wait for the next connection
-constexpr std::array kSent = {Stream::kAlerts, Stream::kScores, Stream::kHealth};
+constexpr std::array kSent = {Stream::kAlerts, Stream::kScores, Stream::kHealth, Stream::kFeatures};
 
 model::Channel channel_of(Stream stream) {
-  if (stream == Stream::kAlerts) return model::Channel::kAlerts;
-  return stream == Stream::kScores ? model::Channel::kScores : model::Channel::kHealth;
+  switch (stream) {
+    case Stream::kAlerts: return model::Channel::kAlerts;
+    case Stream::kScores: return model::Channel::kScores;
+    case Stream::kFeatures: return model::Channel::kFeatures;
+    default: return model::Channel::kHealth;
+  }
 }
 
 // Refused for what it is, and it will be no different tomorrow; everything else is about rights and limits that an

@@ -113,6 +113,16 @@ TEST_F(SenderTest, ALiveScoreGoesAtOnceAndLeavesWhenItsTopicsLastIsProven) {
   EXPECT_THAT(client_.sent, IsEmpty());
 }
 
+TEST_F(SenderTest, SummariesOfFeaturesGoToATopicOfTheirOwn) {
+  store(Stream::kFeatures, 0);
+  ASSERT_TRUE(sender_->step());
+  ASSERT_THAT(client_.sent, SizeIs(1));
+  EXPECT_EQ(client_.sent[0].qos, 0);
+  EXPECT_EQ(client_.sent[0].topic, "factory/plant/line/line/asset/press/features");
+  prove();
+  EXPECT_EQ(waiting(Stream::kFeatures), 0U);
+}
+
 TEST_F(SenderTest, WhatALostConnectionLeftUnprovenIsSentAgainAsHistorical) {
   store(Stream::kScores, 1);
   ASSERT_TRUE(sender_->step());

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "edge/event_log.h"
+#include "edge/mqtt/broker_options.h"
 #include "net/mqtt/tls_context.h"
 
 namespace millwright::edge {
@@ -19,7 +20,7 @@ using nlohmann::json;
 constexpr auto kPace = std::chrono::milliseconds(100);
 constexpr int64_t kUpkeepNs = 5'000'000'000;
 constexpr int64_t kHealthNs = 60'000'000'000;
-constexpr std::array kStreamsShown = {Stream::kAlerts, Stream::kScores, Stream::kHealth};
+constexpr std::array kStreamsShown = {Stream::kAlerts, Stream::kScores, Stream::kHealth, Stream::kFeatures};
 
 OutboxOptions outbox_options(const Config& config) {
   OutboxOptions options;
@@ -31,25 +32,6 @@ SenderOptions sender_options(const Config& config) {
   return {.line_id = config.line_id,
           .alerts_leave_on = config.mqtt->alerts_leave_on,
           .replay_per_s = config.mqtt->replay_per_s};
-}
-
-net::mqtt::ClientOptions mqtt_client_options(const Config& config) {
-  const MqttConfig& mqtt = *config.mqtt;
-  net::mqtt::ClientOptions options;
-  options.host = mqtt.host;
-  options.port = mqtt.port;
-  options.client_id = mqtt.client_id.empty() ? config.device_id : mqtt.client_id;
-  options.keepalive_s = mqtt.keepalive_s;
-  options.backoff_limit_ms = static_cast<int64_t>(mqtt.longest_wait_s * 1e3);
-  if (mqtt.tls) {
-    options.tls = net::mqtt::TlsOptions{.ca_file = mqtt.ca_file,
-                                        .certificate_file = mqtt.certificate_file,
-                                        .key_file = mqtt.key_file,
-                                        .allow_tls12 = mqtt.allow_tls12};
-  }
-  options.credentials_file = mqtt.credentials_file;
-  options.seed = std::hash<std::string>()(config.factory_id + '/' + config.device_id);
-  return options;
 }
 
 }  // namespace
@@ -64,7 +46,7 @@ Uplink::Uplink(Settings settings, model::Topics topics)
 Result<std::unique_ptr<Uplink>> Uplink::create(Settings settings) {
   const Config& config = settings.config;
   model::Topics topics = MW_TRY(model::Topics::create(config.mqtt->prefix, config.factory_id, config.device_id));
-  MW_CHECK_OK(net::mqtt::check_shape(mqtt_client_options(config)));
+  MW_CHECK_OK(net::mqtt::check_shape(broker_options(*config.mqtt)));
   std::error_code ignored;
   std::filesystem::create_directories(config.state / "outbox", ignored);
   std::unique_ptr<Uplink> uplink(new Uplink(std::move(settings), std::move(topics)));
@@ -80,7 +62,7 @@ Result<std::unique_ptr<Uplink>> Uplink::create(Settings settings) {
 Uplink::~Uplink() { stop(0); }
 
 net::mqtt::ClientOptions Uplink::client_options() {
-  net::mqtt::ClientOptions options = mqtt_client_options(settings_.config);
+  net::mqtt::ClientOptions options = broker_options(*settings_.config.mqtt);
   options.filters = {topics_.edge(model::Channel::kAck), topics_.edge(model::Channel::kCommand)};
   options.status_topic = topics_.edge(model::Channel::kStatus);
   options.status = [this](bool online) {
@@ -228,6 +210,12 @@ void Uplink::read_certificate() {
   certificate_ends_s_ = net::mqtt::certificate_not_after(mqtt.certificate_file).value_or(0);
 }
 
+void Uplink::add_features(std::string_view asset_id, std::string_view line) {
+  if (!outbox_.is_open()) return;
+  const Message message{.stream = Stream::kFeatures, .asset = asset_id, .wall_ns = clock_.wall_ns(), .payload = line};
+  (void)outbox_.append(std::span(&message, 1));  // the feeder finds out why, and says so
+}
+
 void Uplink::make_series() {
   read_certificate();
   settings_.metrics.before_scrape([this] { update_series(); });
@@ -313,7 +301,7 @@ json Uplink::status() {
 std::vector<UplinkCheck> check_uplink(const Config& config) {
   constexpr int64_t kProbeMs = 5'000;
   if (!config.mqtt) return {{true, "none: records stay on this box"}};
-  const net::mqtt::ClientOptions options = mqtt_client_options(config);
+  const net::mqtt::ClientOptions options = broker_options(*config.mqtt);
   std::vector<UplinkCheck> lines;
   if (const Status fits = net::mqtt::check(options); !fits) return {{false, fits.error().message}};
   const Status reached = net::mqtt::probe(options, kProbeMs);

@@ -52,6 +52,9 @@ class Uplink final : public net::mqtt::ClientEvents {
   // Control thread, about once a second: the outbox's upkeep, and the box's health once a minute.
   void tick(const SystemFigures& system);
 
+  // Control thread: the summary of an asset's features, as features_line() makes it.
+  void add_features(std::string_view asset_id, std::string_view line);
+
   // For the status file.
   [[nodiscard]] nlohmann::json status();
 

@@ -3,7 +3,6 @@
 // memory that is there already. Where the reader is slow, windows are left out and counted; a stroke never waits.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <span>
@@ -18,7 +17,7 @@ class WindowRing final : public WindowWatcher {
  public:
   static constexpr size_t kSlots = 4;
 
-  WindowRing(size_t channels, size_t length);
+  WindowRing(size_t channels, size_t length, size_t slots = kSlots);
 
   // The stroke thread: a copy of channels x length samples, nothing else.
   void decided(const model::StrokeRecord& record, const signal::Window& window) noexcept override;
@@ -28,7 +27,7 @@ class WindowRing final : public WindowWatcher {
   template <typename Look>
   void drain(const Look& look) {
     while (true) {
-      Slot& slot = slots_[tail_ % kSlots];
+      Slot& slot = slots_[tail_ % slots_.size()];
       if (!slot.full.load(std::memory_order_acquire)) return;
       look(slot.record, std::span<const float>(slot.samples));
       slot.full.store(false, std::memory_order_release);
@@ -45,7 +44,7 @@ class WindowRing final : public WindowWatcher {
     model::StrokeRecord record;
     std::vector<float> samples;
   };
-  std::array<Slot, kSlots> slots_;
+  std::vector<Slot> slots_;
   size_t head_ = 0;  // the stroke thread's
   size_t tail_ = 0;  // the reader's
   std::atomic<uint64_t> left_out_{0};

@@ -22,6 +22,7 @@ Result<std::unique_ptr<Client>> Client::start(ClientOptions options, ClientEvent
 bool Client::connected() const { return worker_->connected(); }
 size_t Client::room() const { return worker_->room(); }
 bool Client::publish(Message message) { return worker_->publish(std::move(message)); }
+void Client::nudge() noexcept { worker_->nudge(); }
 void Client::stop() { worker_->stop(); }
 ClientFigures Client::figures() const { return worker_->figures(); }
 std::string Client::last_error() const { return worker_->last_error(); }

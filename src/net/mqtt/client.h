@@ -26,6 +26,10 @@ class ClientEvents {
   virtual void on_delivery(const Delivery& /*delivery*/) {}
   // The broker's answer to one of ClientOptions::filters; an error: nothing will come in for it.
   virtual void on_subscribed(std::string_view /*filter*/, const Status& /*result*/) {}
+  // Before messages are read: none of them came before this monotonic instant, at which the socket was seen empty.
+  virtual void on_reading(int64_t /*emptied_ns*/) {}
+  // After nudge(), while a broker has accepted this client: the time to publish what another thread has left ready.
+  virtual void on_nudged() {}
   // Any bytes from anybody. The views end with the call.
   virtual void on_message(std::string_view /*topic*/, std::string_view /*payload*/, bool /*retained*/) {}
 };
@@ -57,6 +61,9 @@ class Client final : public Publisher {
   [[nodiscard]] bool connected() const override;
   [[nodiscard]] size_t room() const override;
   [[nodiscard]] bool publish(Message message) override;
+
+  // Any thread, also one that may neither lock, allocate nor wait: on_nudged() will be called. Several may become one.
+  void nudge() noexcept;
 
   // Says offline, disconnects, gives back what is unanswered. At most two seconds, whatever the network does.
   void stop();

@@ -35,6 +35,7 @@ Status check_shape(const ClientOptions& options) {
   if (options.queue_messages == 0 || options.in_flight == 0) {
     return fail(ErrorCode::kInvalidInput, "broker: queue and in-flight window must hold one message at least");
   }
+  if (options.longest_poll_ms <= 0) return fail(ErrorCode::kInvalidInput, "broker: longest_poll_ms must be above 0");
   if (options.backoff_first_ms <= 0 || options.backoff_limit_ms < options.backoff_first_ms) {
     return fail(ErrorCode::kInvalidInput, "broker: backoff must begin above 0 and not above its limit");
   }

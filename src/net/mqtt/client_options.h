@@ -38,6 +38,7 @@ struct ClientOptions {
   size_t inbound_limit = 64 * 1024;     // a larger payload is counted and not handed on
   int64_t connect_timeout_ms = 15'000;  // from the open socket to the broker's CONNACK, the TLS handshake included
   int64_t answer_timeout_ms = 20'000;   // PUBACK, SUBACK; then the connection is given up
+  int64_t longest_poll_ms = 1'000;      // so old at most is what ClientEvents::on_reading says of a quiet socket
   int64_t backoff_first_ms = 1'000;
   int64_t backoff_limit_ms = 60'000;
   uint64_t seed = 1;  // of the jitter; different for each box

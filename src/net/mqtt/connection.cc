@@ -12,7 +12,8 @@ namespace {
 
 constexpr int64_t kNanosPerSecond = 1'000'000'000;
 constexpr int64_t kNanosPerMilli = 1'000'000;
-constexpr uint32_t kPacketLimit = 256 * 1024;  // what we tell the broker, and hold it to
+constexpr size_t kLeastPacketLimit = 256 * 1024;
+constexpr size_t kMostAroundPayload = 128 * 1024;  // topic and properties
 constexpr size_t kReadAtOnce = 128 * 1024;
 constexpr size_t kFirstIdOfQos0 = size_t{UINT16_MAX} + 1;
 
@@ -30,7 +31,7 @@ Status Connection::prepare() {
   ConnectFields fields{.client_id = options_.client_id,
                        .keepalive_s = options_.keepalive_s,
                        .session_expiry_s = options_.session_expiry_s,
-                       .packet_limit = kPacketLimit};
+                       .packet_limit = packet_limit()};
   if (!options_.credentials_file.empty()) {
     const Credentials credentials = MW_TRY(read_credentials(options_.credentials_file));
     fields.user = credentials.user;
@@ -62,18 +63,25 @@ Status Connection::explain(Status ended) const {
   return ended;
 }
 
+// What we tell the broker, and hold it to.
+uint32_t Connection::packet_limit() const {
+  return static_cast<uint32_t>(std::max(kLeastPacketLimit, options_.inbound_limit + kMostAroundPayload));
+}
+
 Status Connection::read() {
   const auto step = [this]() -> Status {
+    drained_ = false;
     if (!MW_TRY(transport_.established())) return {};
     for (size_t taken = 0; taken < kReadAtOnce;) {
       const size_t count = MW_TRY(transport_.read(in_, kReadAtOnce - taken));
-      if (count == 0) break;
+      drained_ = count == 0;
+      if (drained_) break;
       taken += count;
       received_ns_ = now_ns();
       std::string_view rest = in_;
       while (true) {
         const std::optional<Frame> frame =
-            MW_TRY_IN(where() + " does not keep to MQTT 5", next_frame(rest, kPacketLimit));
+            MW_TRY_IN(where() + " does not keep to MQTT 5", next_frame(rest, packet_limit()));
         if (!frame) break;
         MW_CHECK_OK(handle(*frame));
         rest.remove_prefix(frame->size);

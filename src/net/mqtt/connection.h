@@ -47,6 +47,8 @@ class Connection {
   [[nodiscard]] bool wants_write() const { return transport_.wants_write(written_ < out_.size()); }
   [[nodiscard]] bool has_more() const { return transport_.has_more(); }
   Status read();
+  // The last read() left nothing behind.
+  [[nodiscard]] bool drained() const { return drained_; }
   Status write();
   Status keep_alive();  // about once a second
 
@@ -64,6 +66,7 @@ class Connection {
   void close(int timeout_ms);
 
  private:
+  [[nodiscard]] uint32_t packet_limit() const;
   Status handle(const Frame& frame);
   Status handle_connack(const Connack& connack);
   Status explain(Status ended) const;
@@ -88,6 +91,7 @@ class Connection {
   std::optional<Connack> accepted_;
   uint16_t last_id_ = 0;
   int last_id_of_qos0_ = UINT16_MAX;
+  bool drained_ = false;
   int64_t sent_ns_ = 0;
   int64_t received_ns_ = 0;
   int64_t pinged_ns_ = 0;  // 0: no answer is due

@@ -18,7 +18,6 @@ namespace {
 
 constexpr int64_t kNanosPerMilli = 1'000'000;
 constexpr int64_t kKeepAliveNs = 1'000 * kNanosPerMilli;
-constexpr int kLongestPollMs = 1'000;
 constexpr int kGoodbyeMs = 500;
 constexpr auto kOpeningGrace = std::chrono::milliseconds(500);
 constexpr size_t kBatch = 64;
@@ -102,7 +101,7 @@ void Client::Worker::run() {
 void Client::Worker::attempt() {
   if (!enter(Phase::kServing)) return;
   counters_.attempts.fetch_add(1, std::memory_order_relaxed);
-  attempt_ns_ = kept_alive_ns_ = now_ns();
+  attempt_ns_ = kept_alive_ns_ = emptied_ns_ = now_ns();
   accepted_ = worked_ = false;
   subscription_id_ = 0;
   fault_.reset();
@@ -130,6 +129,7 @@ Status Client::Worker::serve() {
       say_goodbye();
       return fail(ErrorCode::kCancelled, "stopped");
     }
+    if (accepted_ && nudged_.exchange(false, std::memory_order_acq_rel)) events_->on_nudged();
     if (accepted_) send_queued();
     MW_CHECK_OK(wait_and_move());
     if (fault_) return std::unexpected(*fault_);
@@ -141,7 +141,7 @@ int Client::Worker::poll_timeout_ms() const {
   const int64_t answer_due =
       in_flight_.size() == 0 ? INT64_MAX : in_flight_.oldest_ns() + options_.answer_timeout_ms * kNanosPerMilli;
   const int64_t left_ms = (answer_due - now_ns()) / kNanosPerMilli + 1;
-  return static_cast<int>(std::clamp<int64_t>(left_ms, 0, kLongestPollMs));
+  return static_cast<int>(std::clamp<int64_t>(left_ms, 0, options_.longest_poll_ms));
 }
 
 Status Client::Worker::wait_and_move() {
@@ -149,12 +149,25 @@ Status Client::Worker::wait_and_move() {
   std::array<pollfd, 2> waiting{pollfd{.fd = connection_->socket(), .events = wants},
                                 pollfd{.fd = wake_.get(), .events = POLLIN}};
   const bool more = connection_->has_more();
+  const int64_t before_ns = now_ns();
   if (::poll(waiting.data(), waiting.size(), more ? 0 : poll_timeout_ms()) < 0 && errno != EINTR) {
     return fail(ErrorCode::kIo, "broker: cannot wait for the network");
   }
   if (waiting[1].revents != 0) drain_wake();
-  if (more || (waiting[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0) MW_CHECK_OK(connection_->read());
+  if (more || (waiting[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0) {
+    MW_CHECK_OK(read());
+  } else {
+    emptied_ns_ = before_ns;
+  }
   if ((waiting[0].revents & POLLOUT) != 0) MW_CHECK_OK(connection_->write());
+  return {};
+}
+
+Status Client::Worker::read() {
+  if (accepted_) events_->on_reading(emptied_ns_);
+  const int64_t before_ns = now_ns();
+  MW_CHECK_OK(connection_->read());
+  if (connection_->drained()) emptied_ns_ = before_ns;
   return {};
 }
 
@@ -364,7 +377,12 @@ std::string Client::Worker::last_error() const {
   return last_error_;
 }
 
-void Client::Worker::wake() {
+void Client::Worker::nudge() noexcept {
+  // Whoever comes second finds the thread woken already.
+  if (!nudged_.exchange(true, std::memory_order_acq_rel)) wake();
+}
+
+void Client::Worker::wake() noexcept {
   const uint64_t one = 1;
   // It can only fail where the counter is full, and then the thread is awake.
   if (::write(wake_.get(), &one, sizeof one) < 0) return;

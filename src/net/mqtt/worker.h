@@ -26,6 +26,7 @@ class Client::Worker final : public ConnectionEvents, public std::enable_shared_
   [[nodiscard]] bool connected() const;
   [[nodiscard]] size_t room() const;
   [[nodiscard]] bool publish(Message message);
+  void nudge() noexcept;
   [[nodiscard]] ClientFigures figures() const;
   [[nodiscard]] std::string last_error() const;
 
@@ -53,7 +54,8 @@ class Client::Worker final : public ConnectionEvents, public std::enable_shared_
   void say_goodbye();
   void give_back(std::string_view why);
   void report(const Delivery& delivery);
-  void wake();
+  void wake() noexcept;
+  Status read();
   void drain_wake();
 
   // ConnectionEvents
@@ -65,6 +67,7 @@ class Client::Worker final : public ConnectionEvents, public std::enable_shared_
   const ClientOptions options_;
   ClientEvents* const events_;
   Descriptor wake_;
+  std::atomic<bool> nudged_{false};
   std::thread thread_;
   Counters counters_;
 
@@ -83,6 +86,7 @@ class Client::Worker final : public ConnectionEvents, public std::enable_shared_
   std::optional<Connection> connection_;
   InFlight in_flight_;
   bool accepted_ = false;
+  int64_t emptied_ns_ = 0;  // when the socket was last seen empty
   bool worked_ = false;
   int subscription_id_ = 0;  // 0: none is waiting
   int64_t subscribed_ns_ = 0;
