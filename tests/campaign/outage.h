@@ -17,9 +17,9 @@
 
 namespace millwright::campaign {
 
-// An outage of `options.trials` hours at one score a second; one of 30 days, below 8 hours with one score in three minutes and
-// else with 300,000 of them and 100,000 alerts, of which most scores expire; and from 8 hours on one of 68 hours at 1.2
-// scores a second, which is more than the store holds.
+// An outage of `options.trials` hours at one score a second; one of 30 days, below 8 hours with one score in three
+// minutes and else with 300,000 of them and 100,000 alerts, of which most scores expire; and from 8 hours on one of 68
+// hours at 1.2 scores a second, which is more than the store holds.
 Result<nlohmann::ordered_json> run_outage(const CampaignOptions& options);
 
 }  // namespace millwright::campaign
