@@ -53,7 +53,16 @@ void MqttOutput::say(const Word& word) noexcept {
   client_->nudge();
 }
 
-void MqttOutput::drive(const OutputState& state) noexcept { say({.state = state}); }
+void MqttOutput::drive(const OutputState& state) noexcept {
+  state_ = state;
+  say({.state = state});
+}
+
+void MqttOutput::stands(bool stop, bool alarm) noexcept {
+  state_.stop = stop;
+  state_.alarm = alarm;
+  say({.state = state_});
+}
 
 void MqttOutput::heartbeat(uint64_t beat) noexcept {
   if (beat % kBeatsPerMessage == 0) say({.state = {}, .beat = beat});

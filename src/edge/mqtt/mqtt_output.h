@@ -30,6 +30,7 @@ class MqttOutput final : public Output, private net::mqtt::ClientEvents {
   ~MqttOutput() override;
 
   void drive(const OutputState& state) noexcept override;
+  void stands(bool stop, bool alarm) noexcept override;
   void heartbeat(uint64_t beat) noexcept override;
   [[nodiscard]] std::optional<OutputLink> link() const override;
 
@@ -49,6 +50,7 @@ class MqttOutput final : public Output, private net::mqtt::ClientEvents {
 
   static constexpr size_t kQueue = 1024;
   const MqttOutputOptions options_;
+  OutputState state_;  // the stroke thread only: what was said last
   SpscQueue<Word> queue_{kQueue};
   std::atomic<uint64_t> unsaid_{0};  // found no room, or came back unanswered
   std::optional<Word> next_;         // the client's thread only: taken, and not published yet
