@@ -2,9 +2,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include "apps/millwright/command.h"
 #include "base/descriptor.h"
@@ -30,11 +32,13 @@ class Printer final : public net::mqtt::FleetEvents {
   bool on_alert(const model::StrokeMessage&, std::string_view payload) override {
     print("alert", payload);
     if (!store_.valid()) return false;
-    const std::string line = std::string(payload) + "\n";
+    const std::string line = one_line(payload) + "\n";
     const off_t before = ::lseek(store_.get(), 0, SEEK_END);
-    if (::write(store_.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size())) {
-      return ::fdatasync(store_.get()) == 0;
+    if (::write(store_.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
+        ::fdatasync(store_.get()) == 0) {
+      return true;
     }
+    if (!std::exchange(told_, true)) std::perror("millwright: an alert is not made durable, and not confirmed");
     // Half a line would spoil the next one.
     [[maybe_unused]] const int cut = ::ftruncate(store_.get(), before);
     return false;
@@ -51,11 +55,18 @@ class Printer final : public net::mqtt::FleetEvents {
   }
 
  private:
+  // A line break in JSON is a space between two of its tokens; here it would be the end of a message.
+  static std::string one_line(std::string_view payload) {
+    std::string line(payload);
+    std::ranges::replace_if(line, [](char c) { return c == '\n' || c == '\r'; }, ' ');
+    return line;
+  }
   static void print(const char* kind, std::string_view payload) {
-    fmt::print("{{\"kind\":\"{}\",\"content\":{}}}\n", kind, payload);
+    fmt::print("{{\"kind\":\"{}\",\"content\":{}}}\n", kind, one_line(payload));
     std::fflush(stdout);
   }
   Descriptor store_;
+  bool told_ = false;
 };
 
 // Until one of the signals comes. A broker that is not there and one with nothing to say look alike: each change is

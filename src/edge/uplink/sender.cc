@@ -71,10 +71,16 @@ Status Sender::step() {
       std::min(options_.replay_per_s * kBurstSeconds,
                replay_tokens_ + options_.replay_per_s * static_cast<double>(now - replay_ns_) / kNanosPerSecond);
   replay_ns_ = now;
-  for (const Stream stream : kSent) MW_CHECK_OK(send_live(stream));
-  for (const Stream stream : kSent) MW_CHECK_OK(send_backlog(stream));
-  MW_CHECK_OK(retry_poison());
-  return prove();
+  // A stream that cannot be read keeps no other from going.
+  Status first;
+  const auto note = [&first](Status done) {
+    if (!done && first) first = std::move(done);
+  };
+  for (const Stream stream : kSent) note(send_live(stream));
+  for (const Stream stream : kSent) note(send_backlog(stream));
+  note(retry_poison());
+  note(prove());
+  return first;
 }
 
 Status Sender::send_live(Stream stream) {

@@ -130,6 +130,13 @@ void Uplink::on_connected() {
   wake_.notify_all();
 }
 
+// Without the hub's confirmations alerts never leave: nobody must have to guess why.
+void Uplink::on_subscribed(std::string_view filter, const Status& result) {
+  if (result) return;
+  log_event(Level::kError, "subscription_refused",
+            {{"host", settings_.config.mqtt->host}, {"topic", filter}, {"error", result.error().message}});
+}
+
 // Once per cause: a plant's broker may be away for days.
 void Uplink::on_disconnected(std::string_view why) {
   const std::lock_guard lock(mutex_);

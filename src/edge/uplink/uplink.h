@@ -60,6 +60,7 @@ class Uplink final : public net::mqtt::ClientEvents {
 
   // --- ClientEvents, on the client's thread
   void on_connected() override;
+  void on_subscribed(std::string_view filter, const Status& result) override;
   void on_disconnected(std::string_view why) override;
   void on_delivery(const net::mqtt::Delivery& delivery) override;
   void on_message(std::string_view topic, std::string_view payload, bool retained) override;
