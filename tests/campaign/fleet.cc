@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/free_port.h"
 #include "edge/journal.h"
 
 namespace millwright::campaign {
@@ -107,7 +108,7 @@ void Hub::on_score(const model::StrokeMessage& message, std::string_view payload
 
 Result<std::unique_ptr<Box>> Box::start(const BoxPlan& plan) {
   std::filesystem::create_directories(plan.folder);
-  const uint16_t port = MW_TRY(free_udp_port());
+  const uint16_t port = MW_TRY(free_port(SOCK_DGRAM));
   write_config(plan, port);
   std::unique_ptr<Box> box(new Box(plan));
   box->agent_.emplace(MW_TRY(ChildProcess::start(

@@ -23,6 +23,7 @@
 #include "base/check.h"
 #include "base/descriptor.h"
 #include "base/random.h"
+#include "campaign/fresh_folder.h"
 #include "edge/outbox/outbox.h"
 
 namespace millwright::campaign {
@@ -302,9 +303,7 @@ Findings run(const std::filesystem::path& folder, uint64_t kills, uint64_t seed,
 }  // namespace
 
 Result<nlohmann::ordered_json> run_outbox_kill(uint64_t kills, uint64_t seed) {
-  std::string name = (std::filesystem::temp_directory_path() / "millwright-campaign-XXXXXX").string();
-  MW_CHECK(::mkdtemp(name.data()) != nullptr, "a campaign needs a folder");
-  const std::filesystem::path folder = name;
+  const std::filesystem::path folder = fresh_folder();
   constexpr uint64_t kControlKills = 30;
   // What was told too early is lost only where the kill comes before its delivery: rare, so it gets several goes.
   constexpr uint64_t kControlRounds = 20;

@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
+#include "campaign/fresh_folder.h"
 #include "campaign/power_cut.h"
 #include "campaign/virtual_machine.h"
 
@@ -237,9 +238,7 @@ class Campaign {
 }  // namespace
 
 Result<nlohmann::ordered_json> run_outbox_power_cut(uint64_t cuts, uint64_t seed, const std::filesystem::path& guest) {
-  std::string name = (std::filesystem::temp_directory_path() / "millwright-campaign-XXXXXX").string();
-  MW_CHECK(::mkdtemp(name.data()) != nullptr, "a campaign needs a folder");
-  const std::filesystem::path folder = name;
+  const std::filesystem::path folder = fresh_folder();
   Campaign campaign(folder, guest);
   const Findings early = MW_TRY(campaign.run(2, seed, CutBroken::kTellsTooEarly));
   const Findings no_sync = MW_TRY(campaign.run(2, seed, CutBroken::kNoSync));

@@ -15,6 +15,8 @@
 #include "base/check.h"
 #include "base/child_process.h"
 #include "base/files.h"
+#include "base/free_port.h"
+#include "campaign/fresh_folder.h"
 #include "edge/udp_packet.h"
 #include "recording/recording.h"
 
@@ -57,24 +59,16 @@ Status train(const SoakPlan& plan, const std::string& name, uint64_t seed) {
 }  // namespace
 
 SoakPlan make_plan(const std::filesystem::path& programs, uint64_t seed) {
-  std::string name = (std::filesystem::temp_directory_path() / "millwright-campaign-XXXXXX").string();
-  MW_CHECK(::mkdtemp(name.data()) != nullptr, "a campaign needs a folder");
-  SoakPlan plan{.folder = name, .programs = programs, .seed = seed};
+  SoakPlan plan{.folder = fresh_folder(), .programs = programs, .seed = seed};
   plan.http_port = free_port(SOCK_STREAM);
   for (size_t i = 0; i < kSoakAssets; ++i) plan.udp_ports.push_back(free_port(SOCK_DGRAM));
   return plan;
 }
 
 uint16_t free_port(int type) {
-  const Descriptor probe(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  MW_CHECK(::bind(probe.get(), reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-               ::getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0,
-           "loopback has a free port");
-  return ntohs(address.sin_port);
+  const auto port = millwright::free_port(type);
+  MW_CHECK(port.has_value(), "a campaign needs a port");
+  return *port;
 }
 
 nlohmann::json status_of(const SoakPlan& plan) {

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "campaign/agent_runs.h"
+#include "campaign/fresh_folder.h"
 #include "campaign/machine.h"
 
 namespace millwright::campaign {
@@ -63,12 +64,6 @@ bool enough_decided(const JournalFindings& found, uint64_t trials) {
     return at == found.verdicts.end() ? 0 : at->second;
   };
   return count("GO") >= trials / 10 && count("NO_GO") >= trials / 50;
-}
-
-std::filesystem::path fresh_folder() {
-  std::string name = (std::filesystem::temp_directory_path() / "millwright-campaign-XXXXXX").string();
-  MW_CHECK(::mkdtemp(name.data()) != nullptr, "a campaign needs a folder");
-  return name;
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "campaign/fresh_folder.h"
 #include "campaign/soak_faults.h"
 #include "model/stroke_record.h"
 
@@ -92,9 +93,7 @@ struct Figures {
 class Race {
  public:
   explicit Race(const CampaignOptions& options) : options_(options) {
-    std::string name = (std::filesystem::temp_directory_path() / "millwright-campaign-XXXXXX").string();
-    MW_CHECK(::mkdtemp(name.data()) != nullptr, "a campaign needs a folder");
-    folder_ = name;
+    folder_ = fresh_folder();
     plan_ = {.folder = folder_, .programs = options.agent.parent_path(), .http_port = free_port(SOCK_STREAM)};
     broker_port_ = free_port(SOCK_STREAM);
   }

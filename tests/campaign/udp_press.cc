@@ -11,19 +11,6 @@
 
 namespace millwright::campaign {
 
-Result<uint16_t> free_udp_port() {
-  const Descriptor probe(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  if (::bind(probe.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      ::getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    return fail(ErrorCode::kUnavailable, "no free UDP port");
-  }
-  return ntohs(address.sin_port);
-}
-
 UdpPress::UdpPress(uint16_t port) : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
   to_.sin_family = AF_INET;
   to_.sin_port = htons(port);

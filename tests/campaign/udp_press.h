@@ -7,16 +7,12 @@
 #include <cstdint>
 
 #include "base/descriptor.h"
-#include "base/error.h"
 
 namespace millwright::campaign {
 
 // What the sensor of the stroke is like. An agent without a model decides nothing, but tells the fleet when a sensor
 // fails, and when it fails in another way.
 enum class Sensor : uint8_t { kGood, kFlat, kNotFinite };
-
-// A UDP port that nobody listens on now.
-Result<uint16_t> free_udp_port();
 
 class UdpPress {
  public:

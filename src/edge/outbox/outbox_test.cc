@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "edge/outbox/fake_block_file.h"
+#include "edge/outbox/small_outbox_fixture.h"
 
 namespace millwright::edge {
 namespace {
@@ -11,37 +12,6 @@ namespace {
 using outbox::FakeDisk;
 
 constexpr int64_t kSecond = 1'000'000'000;
-
-// A small store: alerts of 16 KiB, the others of 8 KiB.
-OutboxOptions small(FakeDisk& disk) {
-  OutboxOptions options;
-  options.open_file = disk.opener();
-  for (StreamOptions& stream : options.streams) stream.bytes = 8192;
-  options.streams[0].bytes = 16'384;
-  return options;
-}
-
-Message message(Stream stream, uint64_t stroke, std::string_view payload) {
-  return {.stream = stream, .asset = "press-1", .stroke_id = stroke, .wall_ns = 1, .payload = payload};
-}
-
-std::vector<uint64_t> strokes(Outbox& outbox, Stream stream) {
-  std::vector<uint64_t> found;
-  const auto messages = outbox.read(stream, 0, 100'000);
-  EXPECT_TRUE(messages) << messages.error().message;
-  for (const StoredMessage& one : *messages) found.push_back(one.stroke_id);
-  return found;
-}
-
-void append(Outbox& outbox, Stream stream, uint64_t stroke, std::string_view payload = "hello") {
-  const Message one = message(stream, stroke, payload);
-  const auto report = outbox.append(std::span(&one, 1));
-  ASSERT_TRUE(report) << report.error().message;
-}
-
-size_t acknowledge(Outbox& outbox, const StoredMessage& one) {
-  return outbox.acknowledge(one.boot_id, std::span(&one.sequence, 1));
-}
 
 uint64_t drops(Outbox& outbox, Stream stream, DropReason reason) {
   return outbox.figures().streams[static_cast<size_t>(stream)].drops[static_cast<size_t>(reason)];
