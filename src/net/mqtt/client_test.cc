@@ -66,24 +66,32 @@ TEST(Client, SaysWhereNobodyListened) {
 TEST(Client, StatusIsRetainedAndTheLastWillSpeaksForAKilledProcess) {
   RealBroker broker;
   broker.start();
+  ClientOptions options = options_for(broker.port(), "box");
+  options.status_topic = "status";
+  options.status = [](bool online) { return std::string(online ? "online" : "offline"); };
+  // Before there are threads: a child that begins with a copy of one of several may not begin threads of its own.
+  std::array<int, 2> go{};
+  ASSERT_EQ(::pipe(go.data()), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    char word = 0;
+    if (::read(go[0], &word, 1) != 1) ::_exit(1);
+    ClientEvents nobody;
+    const auto client = Client::start(options, nobody);
+    while (true) ::pause();
+  }
+
   Notes heard;
   ClientOptions listening = options_for(broker.port(), "listener");
   listening.filters = {"status"};
   const auto listener = start(listening, heard);
   ASSERT_TRUE(heard.wait([&] { return heard.subscriptions.size() == 1; }));
 
-  ClientOptions options = options_for(broker.port(), "box");
-  options.status_topic = "status";
-  options.status = [](bool online) { return std::string(online ? "online" : "offline"); };
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ClientEvents nobody;
-    const auto client = Client::start(options, nobody);
-    while (true) ::pause();
-  }
+  EXPECT_EQ(::write(go[1], "g", 1), 1);
   EXPECT_TRUE(heard.wait([&] { return heard.inbound.size() == 1 && heard.inbound[0].payload == "online"; }));
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
+  for (const int end : go) ::close(end);
   EXPECT_TRUE(heard.wait([&] { return heard.inbound.size() == 2 && heard.inbound[1].payload == "offline"; }));
 
   Notes told;
