@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -144,7 +145,8 @@ class Asset {
   uint64_t logged_left_out_ = 0;
   uint64_t logged_source_connects_ = 0;
   std::string logged_source_loss_;  // empty: it is up
-  bool link_up_ = false;
+  const int64_t began_ns_ = clock_.monotonic_ns();
+  std::optional<bool> link_up_;  // as logged
   uint64_t seen_verdicts_ = 0;
   uint64_t logged_window_failures_ = 0;
   std::shared_ptr<FeatureSummary> summary_;  // of the judge offered last

@@ -70,12 +70,19 @@ void Asset::log_records() {
 }
 
 void Asset::log_link() {
+  constexpr int64_t kGraceNs = 5'000'000'000;
   const auto link = output_->link();
-  if (!link || link->up == std::exchange(link_up_, link->up)) return;
+  if (!link || link->up == link_up_) return;
+  // One that comes up while the agent starts is not lost; one that never comes up is said to be.
+  if (!link_up_ && !link->up && clock_.monotonic_ns() - began_ns_ < kGraceNs) return;
+  link_up_ = link->up;
   const bool plc = config_.output.kind != OutputConfig::Kind::kMqtt;
   const std::string event = std::string(plc ? "plc" : "output") + (link->up ? "_connected" : "_lost");
   log_event(link->up ? Level::kInfo : Level::kWarning, event,
-            {{"asset_id", config_.id}, {"connects", link->connects}, {"refused", link->refused}});
+            {{"asset_id", config_.id},
+             {"connects", link->connects},
+             {"refused", link->refused},
+             {"error", link->up ? std::string() : link->last_error}});
 }
 
 // Once per cause, and once more after it has worked in between.

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/nearest_word.h"
 #include "edge/config.h"
 
 namespace millwright::edge {
@@ -23,22 +23,6 @@ bool is_identifier(std::string_view text) {
          });
 }
 
-// Levenshtein's distance.
-size_t edits(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t above = row[j + 1];
-      row[j + 1] = std::min({above + 1, row[j] + 1, diagonal + (a[i] == b[j] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row.back();
-}
-
 }  // namespace
 
 void Problems::add(const toml::source_region& where, std::string_view key, std::string_view what) {
@@ -47,15 +31,6 @@ void Problems::add(const toml::source_region& where, std::string_view key, std::
 }
 
 std::string Problems::text() const { return fmt::format("{}", fmt::join(lines_, "; ")); }
-
-std::optional<std::string> nearest(std::string_view word, std::span<const std::string> known) {
-  constexpr size_t kMaxWord = 64;
-  if (word.size() > kMaxWord) return std::nullopt;
-  const auto best = std::min_element(known.begin(), known.end(),
-                                     [&](const auto& a, const auto& b) { return edits(word, a) < edits(word, b); });
-  if (best == known.end() || edits(word, *best) > std::max<size_t>(2, word.size() / 3)) return std::nullopt;
-  return *best;
-}
 
 std::string Section::full(std::string_view key) const {
   return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
@@ -164,7 +139,7 @@ void Section::finish() {
   for (const auto& [key, node] : *table_) {
     const std::string_view word = key.str();
     if (std::find(known_.begin(), known_.end(), word) != known_.end()) continue;
-    const auto meant = nearest(word, known_);
+    const auto meant = nearest_word(word, known_);
     problems_->add(key.source(), full(word),
                    meant ? fmt::format("unknown key; did you mean '{}'?", *meant)
                          : fmt::format("unknown key; known here: {}", fmt::join(known_, ", ")));

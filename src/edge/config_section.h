@@ -87,7 +87,4 @@ class Section {
   std::vector<std::string> known_;
 };
 
-// The known word nearest to `word` by edits, if it is near enough to be meant.
-std::optional<std::string> nearest(std::string_view word, std::span<const std::string> known);
-
 }  // namespace millwright::edge

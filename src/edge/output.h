@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "model/verdict.h"
@@ -47,6 +48,7 @@ struct OutputLink {
   uint64_t connects = 0;
   uint64_t transactions = 0;
   uint64_t refused = 0;
+  std::string last_error = {};                                        // why it last failed; empty: not told
   uint64_t late_results = 0;                                          // in a row, now
   double heard_age_s = std::numeric_limits<double>::quiet_NaN();      // since it asked, or took what was written
   double heartbeat_age_s = std::numeric_limits<double>::quiet_NaN();  // since its own heartbeat moved; NaN: it has none

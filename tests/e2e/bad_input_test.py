@@ -112,6 +112,12 @@ class BadInput(unittest.TestCase):
         self.train(self.normal, ["magic", "mahalanobis"], "--rate", 10000, "--detector", "magic")
         self.train(self.dir / "nowhere.npy", ["nowhere.npy"])
 
+    def test_mistyped_command_and_a_window_of_nothing(self):
+        self.refused(BIN / "millwright", "tran", says=["'tran'", "did you mean 'train'?"])
+        self.refused(BIN / "millwright", "frobnicate", says=["'frobnicate'", "evaluate", "listen"])
+        self.refused(BIN / "millwright", says=["--help"])
+        self.train(self.normal, ["--window"], "--rate", 10000, "--window", 0)
+
     def agent(self, text, says, check_status=2):
         """Run and --check: a file that cannot be read is status 2 in both; a check that finds the world unfit says no, 1."""
         path = self.dir / "agent.toml"

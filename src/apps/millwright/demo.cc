@@ -15,7 +15,9 @@ Command demo_command(CLI::App& program) {
       ->capture_default_str();
   app->add_option("--data", options->data, "a folder of recordings to use instead of simulated presses");
   app->add_option("--rate", options->rate_hz, "their samples per second, where the files do not say");
-  app->add_option("--window", options->window, "samples per stroke, for long recordings")->capture_default_str();
+  app->add_option("--window", options->window, "samples per stroke, for long recordings")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   return {app, [options] { return options->data.empty() ? demo_on_presses(*options) : demo_on_recordings(*options); }};
 }
 

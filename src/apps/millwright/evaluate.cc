@@ -56,7 +56,8 @@ Command evaluate_command(CLI::App& program) {
   app->add_option("bundle", options->bundle, "the bundle")->required();
   app->add_option("--normal", options->evaluate.normal, "files or folders known to be normal")->required();
   app->add_option("--anomalous", options->evaluate.anomalous, "files or folders known not to be")->required();
-  app->add_option("--hop", options->hop, "samples from window to window (default: the window)");
+  app->add_option("--hop", options->hop, "samples from window to window (default: the window)")
+      ->check(CLI::PositiveNumber);
   app->add_option("--strokes-per-minute", options->evaluate.strokes_per_minute, "to count false alarms per shift")
       ->capture_default_str();
   app->add_option("--shift-hours", options->evaluate.shift_hours, "length of a shift")->capture_default_str();

@@ -4,10 +4,12 @@
 #include <string>
 #include <vector>
 
+#include <fmt/ranges.h>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
 #include "apps/millwright/command.h"
+#include "base/nearest_word.h"
 #include "inference/trial.h"
 
 namespace {
@@ -21,6 +23,18 @@ int stop(std::string message, int status) {
   }
   fmt::print(stderr, "millwright: {}\n", message);
   return status;
+}
+
+// What CLI11 has no words for: a first word that is no command.
+std::string usage_problem(const CLI::App& program, const CLI::ParseError& error, const char* first) {
+  if (!program.get_subcommands().empty() || first == nullptr || *first == '-') {
+    return fmt::format("{} (see --help)", error.what());
+  }
+  std::vector<std::string> known;
+  for (const CLI::App* command : program.get_subcommands(nullptr)) known.push_back(command->get_name());
+  const auto meant = millwright::nearest_word(first, known);
+  return meant ? fmt::format("there is no command '{}'; did you mean '{}'?", first, *meant)
+               : fmt::format("there is no command '{}'; there are {}", first, fmt::join(known, ", "));
 }
 
 int run_chosen(const std::vector<Command>& commands) {
@@ -53,7 +67,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& wanted) {  // --help, --version
     return program.exit(wanted);
   } catch (const CLI::ParseError& error) {
-    return stop(fmt::format("{} (see --help)", error.what()), 2);
+    return stop(usage_problem(program, error, argc > 1 ? argv[1] : nullptr), 2);
   }
   try {
     return run_chosen(commands);

@@ -53,7 +53,8 @@ Command score_command(CLI::App& program) {
   CLI::App* app = program.add_subcommand("score", "judge recordings with a bundle, window by window");
   app->add_option("bundle", options->bundle, "the bundle")->required();
   app->add_option("paths", options->paths, "files or folders to judge")->required();
-  app->add_option("--hop", options->hop, "samples from window to window (default: the window)");
+  app->add_option("--hop", options->hop, "samples from window to window (default: the window)")
+      ->check(CLI::PositiveNumber);
   app->add_flag("--json", options->as_json, "one JSON line per window");
   options->reading.add_to(*app);
   return {app, [options] { return score(*options); }};

@@ -106,9 +106,11 @@ Command train_command(CLI::App& program) {
   app->add_option("--features", options->train.features,
                   "reference-64, vibration, curve, curve-statistics, statistics or the path of a spec's JSON (default: "
                   "by the windows' shape)");
-  app->add_option("--window", options->window, "samples per window, for long recordings");
-  app->add_option("--hop", options->hop, "samples from window to window (default: the window)");
-  app->add_option("--resample", options->resample, "stretch every window to this many points: the axis is not time");
+  app->add_option("--window", options->window, "samples per window, for long recordings")->check(CLI::PositiveNumber);
+  app->add_option("--hop", options->hop, "samples from window to window (default: the window)")
+      ->check(CLI::PositiveNumber);
+  app->add_option("--resample", options->resample, "stretch every window to this many points: the axis is not time")
+      ->check(CLI::PositiveNumber);
   app->add_option("--false-alarm-rate", options->train.false_alarm_rate, "false alarms per normal window")
       ->check(CLI::Range(1e-9, 0.5))
       ->capture_default_str();

@@ -101,36 +101,40 @@ void Client::run() {
   Connection connection(options_);
   int64_t backoff_ms = kFirstBackoffMs;
   while (!link_.stopped()) {
-    if (!connection.open()) {
-      if (!connection.connect()) {
-        // News does not shorten the pause: a PLC that is down is not stormed.
-        const int64_t until = link_.clock().monotonic_ns() + backoff_ms * kMillisPerSecond * kMicrosPerMilli;
-        while (link_.clock().monotonic_ns() < until && wait(kFirstBackoffMs)) {
-        }
-        backoff_ms = std::min(2 * backoff_ms, kMaxBackoffMs);
-        continue;
-      }
-      link_.connects.fetch_add(1, std::memory_order_relaxed);
-    }
-    if (!exchange(connection)) {
-      connection.close();
-      link_.refused.fetch_add(1, std::memory_order_relaxed);
-      wait(kFirstBackoffMs);
+    if (reach(connection) && exchange(connection)) {
+      backoff_ms = kFirstBackoffMs;
+      wait(kRefreshMs);
       continue;
     }
-    backoff_ms = kFirstBackoffMs;
-    wait(kRefreshMs);
+    link_.last_error = errno;
+    connection.close();
+    // News does not shorten the pause: a PLC that is down, or refuses, is not stormed.
+    const int64_t until = link_.clock().monotonic_ns() + backoff_ms * kMillisPerSecond * kMicrosPerMilli;
+    while (link_.clock().monotonic_ns() < until && wait(kFirstBackoffMs)) {
+    }
+    backoff_ms = std::min(2 * backoff_ms, kMaxBackoffMs);
   }
   // An orderly end says so; a PLC that cannot be reached learns it from the heartbeat.
   if (const auto block = link_.farewell(); block && connection.open()) connection.write(*block);
 }
 
+bool Client::reach(Connection& connection) {
+  if (connection.open()) return true;
+  if (!connection.connect()) return false;
+  link_.connects.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
 bool Client::exchange(Connection& connection) {
   const auto block = link_.block();
-  if (!block || !connection.write(*block)) return false;
+  const auto refused = [&] {
+    link_.refused.fetch_add(1, std::memory_order_relaxed);
+    return false;
+  };
+  if (!block || !connection.write(*block)) return refused();
   link_.transactions.fetch_add(1, std::memory_order_relaxed);
   ControlRegisters control{};
-  if (!connection.read(options_.map.control_base, control)) return false;
+  if (!connection.read(options_.map.control_base, control)) return refused();
   link_.set_control(control);
   link_.heard();
   return true;

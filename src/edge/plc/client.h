@@ -26,6 +26,8 @@ class Client {
   class Connection;
   Client(const PlcOptions& options, Link& link);
   void run();
+  // Each: false where it failed, with errno as libmodbus left it.
+  bool reach(Connection& connection);
   bool exchange(Connection& connection);
   bool wait(int64_t timeout_ms) const;
 

@@ -48,6 +48,7 @@ class Link {
   std::atomic<uint64_t> transactions{0};  // answered, or written
   std::atomic<uint64_t> refused{0};       // what was no request for us, or a write that the PLC refused
   std::atomic<uint64_t> connects{0};
+  std::atomic<int> last_error{0};  // libmodbus's errno when this end last failed to reach the PLC; 0: it never failed
 
  private:
   const Clock& clock_;

@@ -8,6 +8,7 @@
 #include <poll.h>
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <string_view>
 #include <thread>
@@ -105,6 +106,39 @@ TEST_F(PlcServerTest, OnlyTheNamedPeerWrites) {
   EXPECT_TRUE(plc.block());
   EXPECT_FALSE(plc.tell({.alarm_ack = true}));
   EXPECT_FALSE(output_->take_alarm_ack());
+}
+
+TEST_F(PlcServerTest, AStrangerWhoReadsIsNoLink) {
+  start({.from = "127.0.0.2"});
+  Poller stranger(output_->port());
+  EXPECT_TRUE(stranger.block());
+  EXPECT_FALSE(output_->link()->up);
+}
+
+TEST_F(PlcServerTest, StrangersDoNotPutTheNamedPlcOut) {
+  start({.from = "127.0.0.1"});
+  Poller plc(output_->port());
+  ASSERT_TRUE(plc.block());
+  EXPECT_TRUE(output_->link()->up);
+  std::vector<Descriptor> strangers;
+  const auto loopback = [](uint32_t host, uint16_t port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + host);
+    return address;
+  };
+  const sockaddr_in from = loopback(1, 0);
+  const sockaddr_in to = loopback(0, output_->port());
+  for (size_t i = 0; i < 3 * kMaxPeers; ++i) {
+    strangers.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::bind(strangers.back().get(), reinterpret_cast<const sockaddr*>(&from), sizeof(from)), 0);
+    ASSERT_EQ(::connect(strangers.back().get(), reinterpret_cast<const sockaddr*>(&to), sizeof(to)), 0);
+  }
+  // All have been let in, and two thirds of them put out again.
+  for (int tries = 0; tries < 1'000 && output_->link()->connects < 3 * kMaxPeers + 1; ++tries) ::poll(nullptr, 0, 10);
+  EXPECT_EQ(output_->link()->connects, 3 * kMaxPeers + 1);
+  EXPECT_TRUE(plc.block());
 }
 
 TEST_F(PlcServerTest, APeerThatIsSilentOrSendsHalvesKeepsNobodyWaiting) {
@@ -249,6 +283,31 @@ TEST(PlcClient, SaysFarewellAndTakesTheAlarmsAcknowledgement) {
   EXPECT_TRUE(plc.serve_until([](const Block& block) { return !block.status.ready && block.status.stop; }));
   plc.hang_up();
   end.join();
+}
+
+TEST(PlcClient, APlcThatRefusesIsNotStormedAndItsReasonIsTold) {
+  constexpr double kSecondsPerNano = 1e-9;
+  const SystemClock clock;
+  Target plc;
+  plc.mapping().nb_registers = kBlockRegisters;  // no control registers
+  auto output = PlcOutput::create(client_of(plc), FailSafe::kStop, clock);
+  ASSERT_TRUE(output);
+  const int64_t began = clock.monotonic_ns();
+  uint64_t beats = 0;
+  std::atomic<bool> stopped{false};
+  std::thread news([&] {
+    while (!stopped) (*output)->heartbeat(++beats);
+  });
+  for (int tries = 0; tries < 4; ++tries) {
+    plc.accept();
+    plc.serve_until([](const Block&) { return false; });  // until the client hangs up
+    plc.hang_up();
+  }
+  EXPECT_GE(static_cast<double>(clock.monotonic_ns() - began) * kSecondsPerNano, 0.1 + 0.2 + 0.4);
+  stopped = true;
+  news.join();
+  EXPECT_GE((*output)->link()->refused, 3U);
+  EXPECT_THAT((*output)->link()->last_error, HasSubstr("Illegal data address"));
 }
 
 TEST(PlcClient, ACheckNamesWhatIsWrongWithThePlc) {

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace millwright::edge::plc {
 namespace {
@@ -98,7 +99,9 @@ void Server::accept_peer() {
     return;
   }
   if (peers_.size() == kMaxPeers) {
-    peers_.erase(std::ranges::min_element(peers_, {}, &Peer::heard_ns));
+    // The named peer stays, however many others come; of equals the one goes that was silent longest.
+    peers_.erase(std::ranges::min_element(peers_, {},
+                                          [](const Peer& peer) { return std::pair(peer.may_write, peer.heard_ns); }));
     link_.refused.fetch_add(1, std::memory_order_relaxed);
   }
   const int on = 1;
@@ -133,7 +136,8 @@ bool Server::answer_frames(Peer& peer) {
     if (reply.written) link_.set_control(*reply.written);
     peer.heard_ns = link_.clock().monotonic_ns();
     (reply.refused ? link_.refused : link_.transactions).fetch_add(1, std::memory_order_relaxed);
-    if (!reply.refused) link_.heard();
+    // A reader beside a PLC that has a name proves nothing about the PLC.
+    if (!reply.refused && peer.may_write) link_.heard();
     // A peer that does not take its answers is not waited for.
     stays = ::send(peer.socket.get(), reply.bytes.data(), reply.size, MSG_NOSIGNAL | MSG_DONTWAIT) ==
             static_cast<ssize_t>(reply.size);
