@@ -51,6 +51,13 @@ void swallow(Wire& wire) {
   }
 }
 
+// A sanitizer keeps aside what was freed: there its own leak check judges.
+void expect_grown_less([[maybe_unused]] int64_t before, [[maybe_unused]] int64_t bytes) {
+#ifndef MILLWRIGHT_SANITIZED
+  EXPECT_LT(resident_bytes() - before, bytes);
+#endif
+}
+
 TEST(HostileBroker, ThatNeverAcknowledgesGetsNoMoreThanTheWindowAndAllComesBack) {
   HostileBroker broker([](Wire& wire) {
     if (wire.accept()) swallow(wire);
@@ -61,7 +68,7 @@ TEST(HostileBroker, ThatNeverAcknowledgesGetsNoMoreThanTheWindowAndAllComesBack)
   const int64_t before = resident_bytes();
   const uint64_t taken =
       publish_until(*client, told, [&] { return told.look([&] { return told.losses.size() >= 5; }); });
-  EXPECT_LT(resident_bytes() - before, 5 * kMegabyte);
+  expect_grown_less(before, 5 * kMegabyte);
   EXPECT_GE(taken, 64u);
   EXPECT_EQ(client->figures().accepted, 0u);
   EXPECT_EQ(client->figures().unanswered, taken);
@@ -195,7 +202,7 @@ TEST(HostileBroker, AClaimedLengthOfAQuarterGigabyteFillsNoMemory) {
   EXPECT_TRUE(told.wait([&] { return told.losses.size() >= 3; }));
   client->stop();
   EXPECT_LT(taken, 16 * kMegabyte);
-  EXPECT_LT(resident_bytes() - before, 12 * kMegabyte);
+  expect_grown_less(before, 12 * kMegabyte);
 }
 
 TEST(HostileBroker, MessagesThatAreNeverReleasedFillNoMemory) {
@@ -216,7 +223,7 @@ TEST(HostileBroker, MessagesThatAreNeverReleasedFillNoMemory) {
   const auto client = *Client::start(hasty(broker), told);
   EXPECT_TRUE(said(told, "a PUBLISH of QoS 2, which was not asked for"));
   client->stop();
-  EXPECT_LT(resident_bytes() - before, 12 * kMegabyte);
+  expect_grown_less(before, 12 * kMegabyte);
 }
 
 TEST(HostileBroker, ALargePayloadIsCountedAndNotHandedOn) {
@@ -271,7 +278,7 @@ TEST(HostileBroker, RandomBytesNeitherCrashNorLeak) {
   const int64_t before = resident_bytes();
   ASSERT_TRUE(eventually([&] { return broker.connections().size() >= 600; }));
   client->stop();
-  EXPECT_LT(resident_bytes() - before, 5 * kMegabyte);
+  expect_grown_less(before, 5 * kMegabyte);
 }
 
 TEST(HostileBroker, StoppingDoesNotWaitForIt) {
