@@ -53,59 +53,41 @@ inline char* put(char* out, size_t value) {
   return out;
 }
 
-size_t common(std::string_view a, std::string_view b) {
+// The three walk padded texts: what they read behind the end is zeros, and of no number.
+inline size_t common(std::string_view a, std::string_view b) {
   const size_t most = std::min(a.size(), b.size());
-  size_t n = 0;
-  constexpr size_t kStride = 4 * kWord;
-  for (; n + kStride <= most; n += kStride) {
-    const char* x = a.data() + n;
-    const char* y = b.data() + n;
-    const uint64_t front = (load(x) ^ load(y)) | (load(x + kWord) ^ load(y + kWord));
-    const uint64_t back = (load(x + 2 * kWord) ^ load(y + 2 * kWord)) | (load(x + 3 * kWord) ^ load(y + 3 * kWord));
-    if ((front | back) != 0) break;
-  }
-  for (; n + kWord <= most; n += kWord) {
+  for (size_t n = 0; n < most; n += kWord) {
     const uint64_t differ = load(a.data() + n) ^ load(b.data() + n);
-    if (differ != 0) return n + bytes_before(differ);
+    if (differ != 0) return std::min(n + bytes_before(differ), most);
   }
-  while (n < most && a[n] == b[n]) ++n;
-  return n;
+  return most;
 }
 
 inline size_t number_length(std::string_view text) {
-  size_t n = 0;
-  for (; n + kWord <= text.size(); n += kWord) {
+  for (size_t n = 0;; n += kWord) {
     const uint64_t others = not_of_a_number(load(text.data() + n));
     if (others != 0) return n + bytes_before(others);
   }
-  while (n < text.size() && is_of_a_number(text[n])) ++n;
-  return n;
-}
-
-size_t text_length(std::string_view text) {
-  size_t n = 0;
-  while (n < text.size() && !ends_text(text[n])) ++n;
-  return n;
 }
 
 // The first `digits` of a text, two characters in a byte, the first one low. Writes up to three bytes more than it
 // says.
-char* put_number(std::string_view text, size_t digits, char* out) {
+inline char* put_number(std::string_view text, size_t digits, char* out) {
   for (size_t i = 0; i < digits; i += kWord) {
-    uint64_t word = 0;
-    if (i + kWord <= text.size()) {
-      word = load(text.data() + i);
-    } else {
-      std::memcpy(&word, text.data() + i, text.size() - i);
-    }
+    uint64_t word = load(text.data() + i) & each(0xF);
     if (digits - i < kWord) word &= (1ULL << (digits - i) * kWord) - 1;
-    word &= each(0xF);
     word = (word | word >> 4) & 0x00FF00FF00FF00FFU;
     word = (word | word >> 8) & 0x0000FFFF0000FFFFU;
     const auto packed = static_cast<uint32_t>(word | word >> 16);
     std::memcpy(out + i / 2, &packed, sizeof(packed));
   }
   return out + (digits + 1) / 2;
+}
+
+size_t text_length(std::string_view text) {
+  size_t n = 0;
+  while (n < text.size() && !ends_text(text[n])) ++n;
+  return n;
 }
 
 // Reads a delta from its front; every read says whether there was something.
@@ -149,17 +131,35 @@ bool take_number(Reader& reader, size_t length, std::string& text) {
 
 }  // namespace
 
-DeltaModel::DeltaModel(std::string text) : text_(std::move(text)), digits_(text_.size()) {
+void PaddedText::assign(std::string_view text) {
+  size_ = text.size();
+  bytes_.assign(text);
+  bytes_.append(kWord, '\0');
+}
+
+uint32_t PaddedText::letters() const {
+  uint64_t sum = 0;
+  for (size_t n = 0; n < size_; n += kWord) {
+    const uint64_t word = load(bytes_.data() + n);
+    const uint64_t letters = word & (not_of_a_number(word) >> 7) * 0xFF;
+    const uint64_t pairs = (letters & 0x00FF00FF00FF00FFU) + (letters >> 8 & 0x00FF00FF00FF00FFU);
+    sum += pairs * 0x0001000100010001U >> 48;
+  }
+  return static_cast<uint32_t>(sum);
+}
+
+DeltaModel::DeltaModel(std::string_view text) : text_(text), letters_(text_.letters()), digits_(text.size()) {
   constexpr uint8_t kMost = 255;  // a longer one is told in parts
-  for (size_t i = text_.size(); i-- > 0;) {
-    if (!is_of_a_number(text_[i])) continue;
+  for (size_t i = text.size(); i-- > 0;) {
+    if (!is_of_a_number(text[i])) continue;
     const uint8_t behind = i + 1 < digits_.size() ? digits_[i + 1] : uint8_t{0};
     digits_[i] = behind == kMost ? kMost : static_cast<uint8_t>(behind + 1);
   }
 }
 
-std::optional<size_t> encode_delta(const DeltaModel& from, std::string_view text, std::span<char> room) {
+std::optional<size_t> encode_delta(const DeltaModel& from, const PaddedText& whole, std::span<char> room) {
   std::string_view model = from.text();
+  std::string_view text = whole.text();
   char* out = room.data();
   char* const end = out + room.size();
   const auto fits = [&](size_t bytes) { return static_cast<size_t>(end - out) >= bytes; };

@@ -15,16 +15,33 @@
 
 namespace millwright::edge::outbox {
 
+// A text behind which zeros may be read, so that it can be walked a word at a time to its end.
+class PaddedText {
+ public:
+  PaddedText() = default;
+  explicit PaddedText(std::string_view text) { assign(text); }
+  void assign(std::string_view text);
+  [[nodiscard]] std::string_view text() const { return std::string_view(bytes_).substr(0, size_); }
+  // The sum of its letters: the same for texts that differ in their numbers alone, and for few others.
+  [[nodiscard]] uint32_t letters() const;
+
+ private:
+  std::string bytes_;
+  size_t size_ = 0;
+};
+
 // A template made ready for many differences from it.
 class DeltaModel {
  public:
-  explicit DeltaModel(std::string text);
-  [[nodiscard]] std::string_view text() const { return text_; }
+  explicit DeltaModel(std::string_view text);
+  [[nodiscard]] std::string_view text() const { return text_.text(); }
+  [[nodiscard]] uint32_t letters() const { return letters_; }
   // Of the number that goes on at `at`: how many of its characters follow, 0: none.
   [[nodiscard]] size_t digits_at(size_t at) const { return at < digits_.size() ? digits_[at] : 0; }
 
  private:
-  std::string text_;
+  PaddedText text_;
+  uint32_t letters_;
   std::vector<uint8_t> digits_;
 };
 
@@ -33,7 +50,7 @@ inline constexpr size_t kDeltaSlack = 32;
 
 // Writes `text` as a difference from `model` into `room` and says how many bytes it took. Nothing: it did not fit, with
 // kDeltaSlack to spare; what is in `room` then means nothing.
-std::optional<size_t> encode_delta(const DeltaModel& model, std::string_view text, std::span<char> room);
+std::optional<size_t> encode_delta(const DeltaModel& model, const PaddedText& text, std::span<char> room);
 
 // kCorrupt where `delta` is not one from this template, or says more than `limit` bytes.
 Result<std::string> decode_delta(std::string_view model, std::string_view delta, size_t limit);

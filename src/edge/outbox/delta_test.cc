@@ -11,7 +11,7 @@ namespace {
 
 std::string delta(std::string_view model, std::string_view text) {
   std::string out(1000, '\0');
-  const auto bytes = encode_delta(DeltaModel(std::string(model)), text, out);
+  const auto bytes = encode_delta(DeltaModel(model), PaddedText(text), out);
   EXPECT_TRUE(bytes) << model << " | " << text;
   out.resize(bytes.value_or(0));
   return out;
@@ -50,7 +50,7 @@ TEST(Delta, WritesNothingBehindTheRoomItHas) {
     const std::string whole = delta(model, text);
     const size_t most = random.below(whole.size() + 2 * kDeltaSlack);
     std::string room(most + kDeltaSlack, '#');
-    const auto bytes = encode_delta(DeltaModel(std::string(model)), text, std::span(room).first(most));
+    const auto bytes = encode_delta(DeltaModel(model), PaddedText(text), std::span(room).first(most));
     ASSERT_EQ(room.substr(most), std::string(kDeltaSlack, '#'));
     if (bytes) {
       ASSERT_EQ(room.substr(0, *bytes), whole);

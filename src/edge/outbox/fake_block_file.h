@@ -21,8 +21,9 @@ class FakeDisk {
   // Each write, sync and allocation is one operation; at the one with this number the power fails: it is done in part,
   // and everything after it is an error until restore_power().
   std::optional<uint64_t> cut_at;
-  std::optional<uint64_t> fail_at;  // only this one fails; a sync that fails forgets what it should have written
-  bool full = false;                // allocations fail
+  std::optional<uint64_t> fail_at;       // only this one fails; a sync that fails forgets what it should have written
+  std::pair<size_t, size_t> unreadable;  // bytes from and to which no read gives
+  bool full = false;                     // allocations fail
   bool dead = false;
   bool forgets_at_cut = true;  // false: SIGKILL alone, the page cache stays
   uint64_t operations = 0;
@@ -61,6 +62,9 @@ class FakeDisk {
       const std::lock_guard lock(disk_.mutex_);
       if (disk_.dead) return fail(ErrorCode::kIo, "the power is off");
       if (offset + bytes.size() > disk_.seen.size()) return fail(ErrorCode::kCorrupt, "beyond the end");
+      if (offset < disk_.unreadable.second && offset + bytes.size() > disk_.unreadable.first) {
+        return fail(ErrorCode::kIo, "the disk cannot read this");
+      }
       std::copy_n(disk_.seen.begin() + static_cast<std::ptrdiff_t>(offset), bytes.size(), bytes.begin());
       return {};
     }

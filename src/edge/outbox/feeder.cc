@@ -17,8 +17,9 @@ namespace {
 constexpr size_t kBatchLines = 512;
 constexpr size_t kBatchBytes = 256 << 10;
 constexpr int kIdleMs = 1000;
-constexpr int kFirstRetryMs = 500;
-constexpr int kLongestRetryMs = 30'000;
+constexpr int64_t kNanosPerMilli = 1'000'000;
+constexpr int64_t kFirstRetryNs = 500 * kNanosPerMilli;
+constexpr int64_t kLongestRetryNs = 30'000 * kNanosPerMilli;
 
 }  // namespace
 
@@ -58,7 +59,7 @@ void Feeder::finish() {
 }
 
 void Feeder::run() {
-  int retry_ms = kFirstRetryMs;
+  int64_t retry_ns = kFirstRetryNs;
   while (true) {
     const auto fed = feed();
     // What is left waits in the journal for the next start.
@@ -66,14 +67,14 @@ void Feeder::run() {
     if (fed && *fed > 0) continue;
     pollfd event{.fd = event_.get(), .events = POLLIN, .revents = 0};
     if (fed) {
-      retry_ms = kFirstRetryMs;
+      retry_ns = kFirstRetryNs;
       ::poll(&event, 1, kIdleMs);
     } else {
       // New strokes do not hurry a disk that is full: only the end does.
-      const int64_t until = clock_.monotonic_ns() + int64_t{retry_ms} * 1'000'000;
+      const int64_t until = clock_.monotonic_ns() + retry_ns;
       constexpr int kLookMs = 100;
       while (!stopping_ && clock_.monotonic_ns() < until) ::poll(nullptr, 0, kLookMs);
-      retry_ms = std::min(2 * retry_ms, kLongestRetryMs);
+      retry_ns = std::min(2 * retry_ns, kLongestRetryNs);
     }
     uint64_t ignored = 0;
     [[maybe_unused]] const ssize_t n = ::read(event_.get(), &ignored, sizeof(ignored));
@@ -89,16 +90,33 @@ Result<uint64_t> Feeder::feed() {
   }
   // One asset's bad journal does not keep the others from being fed.
   for (size_t i = 0; outbox_.is_open() && i < sources_.size(); ++i) {
-    const auto fed = feed_source(*sources_[i]);
-    if (fed && total) *total += *fed;
-    if (fed) continue;
-    sources_[i]->reader.reset();
-    if (total) total = std::unexpected(fed.error());
+    Source& source = *sources_[i];
+    if (clock_.monotonic_ns() < source.paused_until_ns) continue;
+    const auto fed = feed_source(source);
+    if (fed) *total += *fed;
+    if (!fed && !outbox_.is_open()) total = std::unexpected(fed.error());
+    settle(source, fed ? Status() : std::unexpected(fed.error()));
   }
   const std::lock_guard lock(mutex_);
   if (!total) ++figures_.failures;
   figures_.last_error = total ? std::string() : total.error().message;
+  for (const auto& source : sources_) {
+    if (figures_.last_error.empty() && !source->state) figures_.last_error = source->state.error().message;
+  }
   return total;
+}
+
+void Feeder::settle(Source& source, const Status& fed) {
+  source.state = fed;
+  if (fed) {
+    source.pause_ns = 0;
+    return;
+  }
+  source.reader.reset();
+  // The outbox has a pause of its own.
+  if (!outbox_.is_open()) return;
+  source.pause_ns = std::clamp(2 * source.pause_ns, kFirstRetryNs, kLongestRetryNs);
+  source.paused_until_ns = clock_.monotonic_ns() + source.pause_ns;
 }
 
 // What somebody should look at: a score at or above the threshold, an alarm that was raised or ended, a sensor that

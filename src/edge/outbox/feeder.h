@@ -53,7 +53,8 @@ class Feeder {
   // Feeds what is left, at most for kFinishNs, and ends the thread.
   void finish();
 
-  // One round over all sources: how many records went in. Opens the outbox where it is closed.
+  // One round over all sources that are not paused: how many records went in. Opens the outbox where it is closed; an
+  // error is the outbox's. A source that fails by itself is paused, longer each time, and shows in figures().
   Result<uint64_t> feed();
 
   [[nodiscard]] FeederFigures figures() const;
@@ -67,10 +68,14 @@ class Feeder {
     bool counting_known = false;           // whether the count goes on from there
     std::unique_ptr<JournalReader> reader;
     uint64_t last = 0;  // fed
+    Status state;       // how its last round went
+    int64_t pause_ns = 0;
+    int64_t paused_until_ns = 0;
     bool alarm = false;
     signal::SensorFault fault = signal::SensorFault::kNone;
   };
   Result<uint64_t> feed_source(Source& source);
+  void settle(Source& source, const Status& fed);
   Status check_counting(Source& source);
   bool is_alert(Source& source, const model::StrokeRecord& record) const;
   void run();

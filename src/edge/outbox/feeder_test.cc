@@ -140,6 +140,29 @@ TEST_F(FeederTest, CatchesUpWhenTheOutboxIsBack) {
   EXPECT_EQ(strokes(Stream::kScores), up_to(21));
 }
 
+TEST_F(FeederTest, AJournalThatCannotBeReadPausesItsOwnAssetAlone) {
+  TemporaryFolder other;
+  const auto broken = other.path() / "records-00000000000000000001.jsonl";
+  std::filesystem::create_directory(broken);
+  write(go(1));
+  Feeder both(*outbox_,
+              {{.asset = "broken", .records = other.path(), .durable_id = 1},
+               {.asset = "press", .records = folder_.path(), .durable_id = 1}},
+              clock_);
+  ASSERT_TRUE(both.feed());
+  EXPECT_NE(both.figures().last_error.find("cannot"), std::string::npos) << both.figures().last_error;
+  write(go(2));
+  both.note(1, 2);
+  drain(both);
+  EXPECT_EQ(strokes(Stream::kScores), up_to(2));
+  std::filesystem::remove(broken);
+  drain(both);
+  EXPECT_FALSE(both.figures().last_error.empty()) << "it is paused";
+  clock_.advance_ns(1'000'000'000);
+  drain(both);
+  EXPECT_EQ(both.figures().last_error, "");
+}
+
 TEST_F(FeederTest, StrokesThatAreCountedFromOneAgainAreFedAndNotWaitedFor) {
   for (uint64_t id = 1; id <= 20; ++id) write(go(id));
   drain(*feeder());

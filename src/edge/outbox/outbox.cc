@@ -121,28 +121,40 @@ Result<StoredMessage> Outbox::load(size_t stream, const Entry& entry) {
   return message;
 }
 
+// A place on the disk that cannot be read must not stop what lies behind it: its messages are passed over, and wait for
+// another try or the end of their time.
 Result<std::vector<StoredMessage>> Outbox::read(Stream stream, uint64_t after, size_t max_messages) {
+  constexpr uint64_t kPlaceBytes = 4096;  // what a disk fails to read at once
+  constexpr size_t kMostPlaces = 8;       // then it is the whole disk
   const std::lock_guard lock(mutex_);
   if (!open_) return fail(ErrorCode::kUnavailable, "the outbox is closed: {}", last_error_);
   expire();
   const auto i = static_cast<size_t>(stream);
   std::vector<StoredMessage> messages;
+  Status failure;
+  size_t bad_places = 0;
+  uint64_t bad_from = 0;
+  uint64_t bad_to = 0;
   while (messages.size() < max_messages) {
     const Entry* entry = rings_[i].next(after + 1);
     if (entry == nullptr) break;
     after = entry->sequence;
+    if (entry->position >= bad_from && entry->position < bad_to) continue;
     auto message = load(i, *entry);
     if (message) {
       messages.push_back(std::move(*message));
     } else if (message.error().code == ErrorCode::kCorrupt) {
       quarantine(i, {.from = entry->position, .to = entry->position + entry->bytes});
       drop(i, *rings_[i].find(after), DropReason::kCorrupt);
-    } else if (messages.empty()) {
-      return std::unexpected(message.error());
     } else {
-      break;
+      ++unreadable_;
+      failure = std::unexpected(message.error());
+      if (++bad_places == kMostPlaces) break;
+      bad_from = entry->position;
+      bad_to = (bad_from / kPlaceBytes + 1) * kPlaceBytes;
     }
   }
+  if (messages.empty() && !failure) return std::unexpected(failure.error());
   return messages;
 }
 
@@ -242,6 +254,7 @@ OutboxFigures Outbox::figures() {
   figures.open = open_;
   figures.last_error = last_error_;
   figures.quarantined = quarantined_;
+  figures.unreadable = unreadable_;
   figures.bytes = outbox::kRingsAt;
   for (size_t i = 0; i < kStreams; ++i) {
     const outbox::RingMark& mark = state_.rings[i];

@@ -92,6 +92,7 @@ struct OutboxFigures {
   uint64_t headroom_bytes = 0;  // free in the ring of scores
   double headroom_s = 0.0;      // until scores give up their oldest, at the rate of the last hour
   uint64_t quarantined = 0;     // damaged places found, since the start
+  uint64_t unreadable = 0;      // reads that failed, since the start
   std::string last_error;       // empty: none since it was opened
 };
 
@@ -113,7 +114,8 @@ class Outbox {
   // what was not reported as stored may be there or not, whole batches only; ask highest_stroke().
   Result<AppendReport> append(std::span<const Message> messages);
 
-  // Messages of this stream that wait, oldest first, with sequences above `after`.
+  // Messages of this stream that wait, oldest first, with sequences above `after`. What the disk cannot read is passed
+  // over; kIo where it can read none of them.
   Result<std::vector<StoredMessage>> read(Stream stream, uint64_t after, size_t max_messages);
   // They need not be kept any longer; returns how many were waiting. Other boots' and unknown ones are ignored. It is
   // remembered with the next checkpoint: a kill before that delivers them again.
@@ -198,6 +200,7 @@ class Outbox {
   int64_t last_checkpoint_ns_ = 0;
   uint64_t acknowledged_ = 0;  // since then
   uint64_t quarantined_ = 0;
+  uint64_t unreadable_ = 0;
   double rate_ = 0.0;  // bytes of scores per second
   int64_t rate_since_ns_ = 0;
   uint64_t rate_bytes_ = 0;

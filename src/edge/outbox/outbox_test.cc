@@ -59,6 +59,40 @@ TEST(Outbox, AnAcknowledgedMessageIsGoneAndAnotherBootsAcknowledgementIsNone) {
   EXPECT_EQ(strokes(outbox, Stream::kAlerts), std::vector<uint64_t>{1});
 }
 
+TEST(Outbox, PassesOverWhatTheDiskCannotReadAndGivesItWhenItCan) {
+  constexpr size_t kPage = 4096;
+  constexpr uint64_t kLast = 160;
+  FakeDisk disk;
+  FakeClock clock;
+  Outbox outbox(small(disk), clock);
+  ASSERT_TRUE(outbox.open());
+  for (uint64_t stroke = 1; stroke <= kLast; ++stroke) append(outbox, Stream::kAlerts, stroke);
+  disk.unreadable = {outbox::kRingsAt + kPage, outbox::kRingsAt + kPage + 1};
+  const auto readable = strokes(outbox, Stream::kAlerts);
+  EXPECT_LT(readable.size(), kLast);
+  EXPECT_GE(readable.size(), kLast / 4);
+  ASSERT_FALSE(readable.empty());
+  EXPECT_EQ(readable.front(), 1U);
+  EXPECT_EQ(readable.back(), kLast);
+  EXPECT_GT(outbox.figures().unreadable, 0U);
+  EXPECT_EQ(outbox.figures().quarantined, 0U);
+  disk.unreadable = {};
+  EXPECT_EQ(strokes(outbox, Stream::kAlerts).size(), kLast);
+}
+
+TEST(Outbox, SaysSoWhereTheDiskReadsNothing) {
+  FakeDisk disk;
+  FakeClock clock;
+  Outbox outbox(small(disk), clock);
+  ASSERT_TRUE(outbox.open());
+  EXPECT_TRUE(outbox.read(Stream::kAlerts, 0, 100));
+  append(outbox, Stream::kAlerts, 1);
+  disk.unreadable = {0, disk.seen.size()};
+  const auto none = outbox.read(Stream::kAlerts, 0, 100);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, ErrorCode::kIo);
+}
+
 TEST(Outbox, KnowsTheHighestStrokeEvenWhenAllWasDelivered) {
   FakeDisk disk;
   FakeClock clock;

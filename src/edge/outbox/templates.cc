@@ -17,6 +17,11 @@ constexpr uint32_t kLearnEvery = 16;  // messages of an asset, so that texts wit
 
 uint64_t place_at(size_t copy, size_t place) { return kTemplatesAt + (copy * kTemplates + place) * kTemplateBytes; }
 
+void bring_forward(std::vector<uint8_t>& order, size_t at) {
+  const auto from = order.begin() + static_cast<ptrdiff_t>(at);
+  std::rotate(order.begin(), from, from + 1);
+}
+
 }  // namespace
 
 void Templates::load(BlockFile& file, uint32_t seed) {
@@ -27,10 +32,16 @@ void Templates::load(BlockFile& file, uint32_t seed) {
     places_[i] = {};
     for (size_t copy = 0; copy < 2 && !places_[i].known; ++copy) {
       if (!file.read(place_at(copy, i), bytes)) continue;
-      if (auto model = decode_template(bytes, seed)) places_[i].known.emplace(std::move(*model));
+      if (auto model = decode_template(bytes, seed)) places_[i].known.emplace(*model);
     }
     if (places_[i].known) of_asset_[places_[i].known->asset].push_back(static_cast<uint8_t>(i));
   }
+}
+
+void Templates::bring_alike_forward(std::vector<uint8_t>& order, uint32_t letters) const {
+  const auto alike = [&](uint8_t place) { return places_[place].known->model.letters() == letters; };
+  const auto first = std::ranges::find_if(order, alike);
+  if (first != order.end()) bring_forward(order, static_cast<size_t>(first - order.begin()));
 }
 
 Templates::Encoded Templates::encode(uint16_t asset, std::string_view payload, const Tails& safe_tails,
@@ -39,13 +50,15 @@ Templates::Encoded Templates::encode(uint16_t asset, std::string_view payload, c
   ++turn_;
   const size_t good = payload.size() / kGoodShare;
   std::vector<uint8_t>& order = of_asset_[asset];
+  payload_.assign(payload);
+  bring_alike_forward(order, payload_.letters());
   size_t best = order.size();
   size_t best_bytes = payload.size() / kWorthwhileShare + 1;
   for (size_t i = 0; i < order.size() && best_bytes > good; ++i) {
     const Known& known = *places_[order[i]].known;
     attempt_.resize(std::max(attempt_.size(), best_bytes + kDeltaSlack));
     std::memcpy(attempt_.data(), &known.crc, sizeof(known.crc));
-    const auto bytes = encode_delta(known.model, payload, std::span(attempt_).subspan(sizeof(known.crc)));
+    const auto bytes = encode_delta(known.model, payload_, std::span(attempt_).subspan(sizeof(known.crc)));
     if (!bytes || *bytes + sizeof(known.crc) >= best_bytes) continue;
     best = i;
     best_bytes = *bytes + sizeof(known.crc);
@@ -60,8 +73,7 @@ Templates::Encoded Templates::encode(uint16_t asset, std::string_view payload, c
     out.append(best_.data(), best_bytes);
     result.model = static_cast<uint16_t>(order[best] + 1);
     places_[order[best]].turn = turn_;
-    std::rotate(order.begin(), order.begin() + static_cast<ptrdiff_t>(best),
-                order.begin() + static_cast<ptrdiff_t>(best) + 1);
+    bring_forward(order, best);
   }
   return result;
 }
@@ -84,7 +96,7 @@ Status Templates::learn(BlockFile& file, uint32_t seed, size_t place, uint16_t a
   const std::string bytes = outbox::encode(model, seed);
   if (places_[place].known) std::erase(of_asset_[places_[place].known->asset], place);
   of_asset_[asset].insert(of_asset_[asset].begin(), static_cast<uint8_t>(place));
-  places_[place] = {.known = Known(std::move(model)), .last_use = {}, .turn = turn_};
+  places_[place] = {.known = Known(model), .last_use = {}, .turn = turn_};
   since_learned_[asset] = 0;
   for (size_t copy = 0; copy < 2; ++copy) {
     MW_CHECK_OK(file.write(place_at(copy, place), std::as_bytes(std::span(bytes))));

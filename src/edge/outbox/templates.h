@@ -42,7 +42,7 @@ class Templates {
 
  private:
   struct Known {
-    explicit Known(Template from) : asset(from.asset), crc(from.crc), model(std::move(from.text)) {}
+    explicit Known(const Template& from) : asset(from.asset), crc(from.crc), model(from.text) {}
     uint16_t asset;
     uint32_t crc;  // of its text
     DeltaModel model;
@@ -52,6 +52,7 @@ class Templates {
     Tails last_use{};
     uint64_t turn = 0;  // when it fitted last
   };
+  void bring_alike_forward(std::vector<uint8_t>& order, uint32_t letters) const;
   [[nodiscard]] std::optional<size_t> free_place(const Tails& safe_tails) const;
 
   std::array<Place, kTemplates> places_;
@@ -59,6 +60,7 @@ class Templates {
   std::array<uint32_t, kMaxAssets> since_learned_{};
   uint64_t turn_ = 0;
   uint64_t batch_turn_ = 0;
+  PaddedText payload_;
   std::vector<char> best_;  // differences being made, and the shortest so far
   std::vector<char> attempt_;
 };

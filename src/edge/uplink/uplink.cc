@@ -261,6 +261,8 @@ void Uplink::update_series() {
   registry.gauge({"edge_outbox_open", "1 while the store can be trusted"}, box).set(outbox.open ? 1.0 : 0.0);
   registry.counter({"edge_outbox_quarantined_total", "Damaged places found in the store"}, box)
       .set_total(outbox.quarantined);
+  registry.counter({"edge_outbox_read_failures_total", "Reads of the store that its disk refused"}, box)
+      .set_total(outbox.unreadable);
   registry.counter({"edge_outbox_strokes_not_fed_total", "Strokes that the journal no longer had"}, box)
       .set_total(feeder_.figures().missing);
   if (settings_.config.mqtt->tls && !settings_.config.mqtt->certificate_file.empty()) {

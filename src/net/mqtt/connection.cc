@@ -70,12 +70,10 @@ uint32_t Connection::packet_limit() const {
 
 Status Connection::read() {
   const auto step = [this]() -> Status {
-    drained_ = false;
     if (!MW_TRY(transport_.established())) return {};
     for (size_t taken = 0; taken < kReadAtOnce;) {
       const size_t count = MW_TRY(transport_.read(in_, kReadAtOnce - taken));
-      drained_ = count == 0;
-      if (drained_) break;
+      if (count == 0) break;
       taken += count;
       received_ns_ = now_ns();
       std::string_view rest = in_;
@@ -87,6 +85,7 @@ Status Connection::read() {
         rest.remove_prefix(frame->size);
       }
       in_.erase(0, in_.size() - rest.size());
+      if (transport_.drained()) break;
     }
     return {};
   };

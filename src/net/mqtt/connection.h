@@ -48,7 +48,7 @@ class Connection {
   [[nodiscard]] bool has_more() const { return transport_.has_more(); }
   Status read();
   // The last read() left nothing behind.
-  [[nodiscard]] bool drained() const { return drained_; }
+  [[nodiscard]] bool drained() const { return transport_.drained(); }
   Status write();
   Status keep_alive();  // about once a second
 
@@ -91,7 +91,6 @@ class Connection {
   std::optional<Connack> accepted_;
   uint16_t last_id_ = 0;
   int last_id_of_qos0_ = UINT16_MAX;
-  bool drained_ = false;
   int64_t sent_ns_ = 0;
   int64_t received_ns_ = 0;
   int64_t pinged_ns_ = 0;  // 0: no answer is due

@@ -17,7 +17,7 @@
 namespace millwright::net::mqtt {
 namespace {
 
-constexpr size_t kChunk = 16 * 1024;
+constexpr size_t kChunk = 64 * 1024;
 
 void free_addresses(addrinfo* list) {
   if (list != nullptr) ::freeaddrinfo(list);
@@ -147,13 +147,18 @@ std::unexpected<Error> Transport::lost(int system_error) const {
 Result<size_t> Transport::read(std::string& out, size_t limit) {
   const size_t before = out.size();
   const size_t wanted = std::min(limit, kChunk);
-  out.resize(before + wanted);
-  ERR_clear_error();
-  errno = 0;
-  const ssize_t count = ssl_ ? SSL_read(ssl_.get(), out.data() + before, static_cast<int>(wanted))
-                             : ::recv(socket_.get(), out.data() + before, wanted, 0);
-  const int system_error = errno;
-  out.resize(before + static_cast<size_t>(std::max<ssize_t>(count, 0)));
+  ssize_t count = 0;
+  int system_error = 0;
+  out.resize_and_overwrite(before + wanted, [&](char* bytes, size_t) {
+    ERR_clear_error();
+    errno = 0;
+    count = ssl_ ? SSL_read(ssl_.get(), bytes + before, static_cast<int>(wanted))
+                 : ::recv(socket_.get(), bytes + before, wanted, 0);
+    system_error = errno;
+    return before + static_cast<size_t>(std::max<ssize_t>(count, 0));
+  });
+  // A TLS record says nothing of what lies behind it.
+  drained_ = count < 0 || (!ssl_ && static_cast<size_t>(count) < wanted);
   if (count > 0) return static_cast<size_t>(count);
   errno = system_error;
   if (ssl_) return tls_outcome(static_cast<int>(count), "read");

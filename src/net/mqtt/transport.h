@@ -39,6 +39,8 @@ class Transport {
   Result<bool> established();
   // Appends what is there, at most `limit` bytes; 0: nothing now.
   Result<size_t> read(std::string& out, size_t limit);
+  // The last read() left nothing behind.
+  [[nodiscard]] bool drained() const { return drained_; }
   // How many bytes were taken; 0: none now.
   Result<size_t> write(std::string_view bytes);
 
@@ -60,6 +62,7 @@ class Transport {
   bool connected_ = false;
   bool shaken_hands_ = false;
   bool tls_wants_write_ = false;
+  bool drained_ = false;
 };
 
 }  // namespace millwright::net::mqtt

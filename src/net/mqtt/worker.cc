@@ -131,6 +131,8 @@ Status Client::Worker::serve() {
     }
     if (accepted_ && nudged_.exchange(false, std::memory_order_acq_rel)) events_->on_nudged();
     if (accepted_) send_queued();
+    // At once, and not when poll() says so: a socket nearly always has room.
+    if (accepted_ && connection_->wants_write()) MW_CHECK_OK(connection_->write());
     MW_CHECK_OK(wait_and_move());
     if (fault_) return std::unexpected(*fault_);
     MW_CHECK_OK(check_deadlines());
