@@ -19,6 +19,11 @@ static_assert(std::endian::native == std::endian::little);
 constexpr size_t kWord = 8;
 constexpr uint64_t each(uint8_t byte) { return 0x0101010101010101U * byte; }
 
+// What a processor adds at once.
+constexpr size_t kVector = 16;
+using Bytes [[gnu::vector_size(kVector)]] = uint8_t;
+using Words [[gnu::vector_size(kVector)]] = uint64_t;
+
 uint64_t load(const char* from) {
   uint64_t word = 0;
   std::memcpy(&word, from, kWord);
@@ -56,9 +61,11 @@ inline char* put(char* out, size_t value) {
 // The three walk padded texts: what they read behind the end is zeros, and of no number.
 inline size_t common(std::string_view a, std::string_view b) {
   const size_t most = std::min(a.size(), b.size());
-  for (size_t n = 0; n < most; n += kWord) {
-    const uint64_t differ = load(a.data() + n) ^ load(b.data() + n);
-    if (differ != 0) return std::min(n + bytes_before(differ), most);
+  for (size_t n = 0; n < most; n += 2 * kWord) {
+    const uint64_t first = load(a.data() + n) ^ load(b.data() + n);
+    const uint64_t second = load(a.data() + n + kWord) ^ load(b.data() + n + kWord);
+    if ((first | second) == 0) continue;
+    return std::min(n + (first != 0 ? bytes_before(first) : kWord + bytes_before(second)), most);
   }
   return most;
 }
@@ -134,18 +141,22 @@ bool take_number(Reader& reader, size_t length, std::string& text) {
 void PaddedText::assign(std::string_view text) {
   size_ = text.size();
   bytes_.assign(text);
-  bytes_.append(kWord, '\0');
+  bytes_.append(kVector, '\0');
 }
 
+// A letter has this bit, what numbers and punctuation are made of has not. 2^8 is 1 modulo 255, so that the remainder
+// of a sum of words is that of their bytes, wherever in a word they stood.
 uint32_t PaddedText::letters() const {
-  uint64_t sum = 0;
-  for (size_t n = 0; n < size_; n += kWord) {
-    const uint64_t word = load(bytes_.data() + n);
-    const uint64_t letters = word & (not_of_a_number(word) >> 7) * 0xFF;
-    const uint64_t pairs = (letters & 0x00FF00FF00FF00FFU) + (letters >> 8 & 0x00FF00FF00FF00FFU);
-    sum += pairs * 0x0001000100010001U >> 48;
+  constexpr uint8_t kLetterBit = 0x40;
+  constexpr unsigned kHalf = 32;
+  Words sum{};
+  for (size_t n = 0; n < size_; n += kVector) {
+    Bytes bytes;
+    std::memcpy(&bytes, bytes_.data() + n, kVector);
+    const auto letters = std::bit_cast<Words>(bytes & std::bit_cast<Bytes>((bytes & kLetterBit) != 0));
+    sum += (letters >> kHalf) + (letters & UINT32_MAX);
   }
-  return static_cast<uint32_t>(sum);
+  return static_cast<uint32_t>((sum[0] + sum[1]) % 0xFF);
 }
 
 DeltaModel::DeltaModel(std::string_view text) : text_(text), letters_(text_.letters()), digits_(text.size()) {

@@ -208,6 +208,7 @@ class Outbox {
   OutboxFigures shown_;
   // The batch being made; `writing_` guards them.
   std::vector<Planned> planned_;
+  uint32_t planned_age_s_ = 0;
   std::array<std::string, kStreams> pending_;
 };
 

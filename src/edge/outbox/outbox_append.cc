@@ -71,6 +71,7 @@ Status Outbox::plan(std::span<const Message> messages, AppendReport& report) {
   planned_.clear();
   for (std::string& bytes : pending_) bytes.clear();
   templates_.begin_batch();
+  planned_age_s_ = observed_s();
   for (const Message& message : messages) MW_CHECK_OK(plan_one(message, report));
   report.first_sequence = state_.next_sequence;
   report.stored = planned_.size();
@@ -102,7 +103,7 @@ Status Outbox::plan_one(const Message& message, AppendReport& report) {
   head.stored_bytes = static_cast<uint32_t>(out.size() - offset - sizeof(RecordHead));
   head.stroke_id = message.stroke_id;
   head.wall_ns = message.wall_ns;
-  head.age_s = observed_s();
+  head.age_s = planned_age_s_;
   head.asset = asset;
   head.model = model;
   out.resize(offset + head.bytes());
