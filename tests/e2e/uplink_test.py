@@ -54,7 +54,7 @@ class Uplink(unittest.TestCase):
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {self.dir}/broker/\n"
             + ("user root\n" if os.getuid() == 0 else ""))
         self.config = self.dir / "agent.toml"
-        self.config.write_text(AGENT.format(state=self.dir / "state", mqtt=MQTT.format(port=self.port), more=f'bundle = "{self.bundle}"'))
+        self.config.write_text(AGENT.format(state=self.dir / "state", mqtt=MQTT.format(port=self.port), more=f'bundle = "{self.bundle}"\nfeatures = {{ every_s = 1 }}'))
         self.log = open(self.dir / "log", "ab")
         self.addCleanup(self.log.close)
 
@@ -99,6 +99,12 @@ class Uplink(unittest.TestCase):
         broker, listener, agent = self.broker(), self.listener(), self.agent()
         self.until(lambda: any(not s["message"]["historical"] for s in self.heard("score")), "live scores")
         self.until(lambda: any(s["status"] == "online" for s in self.heard("status")), "the retained status")
+
+        self.until(lambda: self.heard("features"), "what the features did")
+        told = self.heard("features")[0]
+        self.assertEqual(told["asset_id"], "press")
+        self.assertGreater(told["strokes"], 0)
+        self.assertEqual({len(told[key]) for key in ("names", "mean", "sd", "min", "max")}, {told["features"]})
 
         broker.kill()
         before = len(self.journal())

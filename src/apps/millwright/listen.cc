@@ -47,6 +47,9 @@ class Printer final : public net::mqtt::FleetEvents {
   void on_health(const model::TopicParts&, const model::HealthMessage& message) override {
     print("health", model::health_message(message));
   }
+  void on_features(const model::TopicParts&, const model::FeaturesMessage&, std::string_view payload) override {
+    print("features", payload);
+  }
   void on_status(const model::TopicParts&, const model::StatusMessage& message) override {
     print("status", model::status_message(message));
   }

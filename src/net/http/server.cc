@@ -70,6 +70,8 @@ struct Server::Core {
   std::atomic<uint64_t> bad{0};
   std::atomic<uint64_t> listening{0};
   std::atomic<uint64_t> slow{0};
+  std::atomic<uint64_t> pending{0};  // events that the server's thread has not seen yet
+  std::atomic<uint64_t> lost{0};
 
   Status listen();
   asio::awaitable<void> accept();
@@ -277,10 +279,18 @@ uint16_t Server::port() const {
 
 void Server::publish(std::string_view name, std::string_view text, std::string_view key) {
   MW_CHECK(text.find('\n') == std::string_view::npos, "an event is one line");
+  if (core_->pending.fetch_add(1, std::memory_order_relaxed) >= kMaxPendingEvents) {
+    core_->pending.fetch_sub(1, std::memory_order_relaxed);
+    core_->lost.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
   auto event =
       std::make_shared<const std::string>("event: " + std::string(name) + "\ndata: " + std::string(text) + "\n\n");
-  asio::post(core_->context, [core = core_.get(), slot = std::string(name) + '\n' + std::string(key),
-                              event = std::move(event)] { core->spread(slot, event); });
+  asio::post(core_->context,
+             [core = core_.get(), slot = std::string(name) + '\n' + std::string(key), event = std::move(event)] {
+               core->pending.fetch_sub(1, std::memory_order_relaxed);
+               core->spread(slot, event);
+             });
 }
 
 ServerCounters Server::counters() const {
@@ -289,7 +299,8 @@ ServerCounters Server::counters() const {
           .refused_connections = core_->refused.load(std::memory_order_relaxed),
           .bad_requests = core_->bad.load(std::memory_order_relaxed),
           .event_readers = core_->listening.load(std::memory_order_relaxed),
-          .slow_readers = core_->slow.load(std::memory_order_relaxed)};
+          .slow_readers = core_->slow.load(std::memory_order_relaxed),
+          .lost_events = core_->lost.load(std::memory_order_relaxed)};
 }
 
 }  // namespace millwright::net::http

@@ -17,9 +17,10 @@ namespace millwright::net::http {
 
 inline constexpr size_t kMaxHeaderBytes = 8 << 10;
 inline constexpr size_t kMaxBodyBytes = 64 << 10;
-inline constexpr int kRequestSeconds = 10;      // from the first byte of a request to its last, and for an answer
-inline constexpr int kIdleSeconds = 60;         // of a connection between requests
-inline constexpr size_t kMaxQueuedEvents = 64;  // of one reader of events; a slower one is cut off
+inline constexpr int kRequestSeconds = 10;           // from the first byte of a request to its last, and for an answer
+inline constexpr int kIdleSeconds = 60;              // of a connection between requests
+inline constexpr size_t kMaxQueuedEvents = 64;       // of one reader of events; a slower one is cut off
+inline constexpr uint64_t kMaxPendingEvents = 1024;  // while a handler keeps the server's thread
 
 // Views are valid while the handler runs.
 struct Request {
@@ -60,6 +61,7 @@ struct ServerCounters {
   uint64_t bad_requests = 0;         // malformed, too large, too slow, from another site
   uint64_t event_readers = 0;        // now
   uint64_t slow_readers = 0;         // cut off
+  uint64_t lost_events = 0;          // beyond kMaxPendingEvents
 };
 
 // A page of another site can make a browser call us (CSRF, DNS rebinding): a Host that is neither an IP address, nor
@@ -74,7 +76,7 @@ class Server {
 
   [[nodiscard]] uint16_t port() const;
   // To every reader of events_path, as `event: name` and `data: text` (one line). Any thread; never waits. What was
-  // published last under a name and key is what a new reader gets first.
+  // published last under a name and key is what a new reader gets first. Beyond kMaxPendingEvents it is lost.
   void publish(std::string_view name, std::string_view text, std::string_view key = {});
   [[nodiscard]] ServerCounters counters() const;
 

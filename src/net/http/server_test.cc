@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <semaphore>
 #include <stdexcept>
 
 #include "base/descriptor.h"
@@ -70,12 +71,19 @@ class ServerTest : public ::testing::Test {
     routes.push_back({"POST", "/echo", [](const Request& r) { return Response{.body = std::string(r.body)}; }});
     routes.push_back({"GET", "/query", [](const Request& r) { return Response{.body = std::string(r.query)}; }});
     routes.push_back({"GET", "/throws", [](const Request&) -> Response { throw std::runtime_error("secret"); }});
+    routes.push_back({"GET", "/waits", [this](const Request&) {
+                        waiting_.release();
+                        go_on_.acquire();
+                        return Response{.body = "done\n"};
+                      }});
     auto started = Server::start({.max_connections = 4, .events_path = "/events"}, std::move(routes));
     ASSERT_TRUE(started.has_value()) << started.error().message;
     server_ = std::move(*started);
   }
   std::string ask(const std::string& request) { return Client(server_->port()).ask(request); }
 
+  std::binary_semaphore waiting_{0};
+  std::binary_semaphore go_on_{0};
   std::unique_ptr<Server> server_;
 };
 
@@ -131,6 +139,26 @@ TEST_F(ServerTest, GivesEventsToAllReadersAndTheLatestToANewOne) {
   Client late(server_->port());
   late.send(get("/events"));
   EXPECT_THAT(late.read_until("{\"other\":1}\n\n"), HasSubstr("{\"second\":2}")) << "the latest of each key";
+}
+
+TEST_F(ServerTest, KeepsNoMoreThanItsBoundOfEventsWhileAHandlerHoldsItsThread) {
+  Client slow(server_->port());
+  slow.send(get("/waits"));
+  waiting_.acquire();
+  constexpr uint64_t kTooMany = 10;
+  for (uint64_t i = 0; i < kMaxPendingEvents + kTooMany; ++i) server_->publish("verdict", std::to_string(i));
+  EXPECT_EQ(server_->counters().lost_events, kTooMany);
+  go_on_.release();
+  EXPECT_THAT(slow.read_until("done"), HasSubstr("200 OK"));
+  // Its answer may be there before the thread has seen the events.
+  uint64_t lost = 0;
+  do {
+    lost = server_->counters().lost_events;
+    server_->publish("verdict", "the newest");
+  } while (server_->counters().lost_events != lost);
+  Client reader(server_->port());
+  reader.send(get("/events"));
+  EXPECT_THAT(reader.read_until("the newest"), HasSubstr("the newest"));
 }
 
 TEST_F(ServerTest, RefusesConnectionsBeyondItsBoundAndTakesOthersAfterwards) {

@@ -24,11 +24,7 @@ Status FleetReader::dispatch(std::string_view topic, std::string_view payload, P
     case Channel::kAlerts: return read_stroke(parts, payload, publisher);
     case Channel::kHealth: return read_health(parts, payload);
     case Channel::kStatus: return read_status(parts, payload);
-    case Channel::kFeatures:
-      if (payload.size() > model::kMaxPayloadBytes) return fail(ErrorCode::kTooLarge, "features: too large");
-      count(counters_.features);
-      events_.on_features(parts, payload);
-      return {};
+    case Channel::kFeatures: return read_features(parts, payload);
     case Channel::kAck:
     case Channel::kCommand: break;
   }
@@ -62,16 +58,31 @@ Status FleetReader::read_stroke(const model::TopicParts& parts, std::string_view
   return {};
 }
 
+bool FleetReader::is_repeat(const std::string& device_id, const model::MessageIdentity& identity) {
+  if (seen_.contains(device_id, identity.boot_id, identity.seq)) {
+    count(counters_.duplicates);
+    return true;
+  }
+  seen_.insert(device_id, identity.boot_id, identity.seq);
+  return false;
+}
+
 Status FleetReader::read_health(const model::TopicParts& parts, std::string_view payload) {
   const model::HealthMessage message = MW_TRY(model::parse_health_message(payload));
-  const model::MessageIdentity& identity = message.identity;
-  if (seen_.contains(message.device_id, identity.boot_id, identity.seq)) {
-    count(counters_.duplicates);
-    return {};
-  }
-  seen_.insert(message.device_id, identity.boot_id, identity.seq);
+  if (is_repeat(message.device_id, message.identity)) return {};
   count(counters_.health);
   events_.on_health(parts, message);
+  return {};
+}
+
+Status FleetReader::read_features(const model::TopicParts& parts, std::string_view payload) {
+  const model::FeaturesMessage message = MW_TRY(model::parse_features_message(payload));
+  if (message.asset_id != parts.asset_id) {
+    return fail(ErrorCode::kRefused, "features message: speaks of another asset than its topic");
+  }
+  if (is_repeat(message.device_id, message.identity)) return {};
+  count(counters_.features);
+  events_.on_features(parts, message, payload);
   return {};
 }
 

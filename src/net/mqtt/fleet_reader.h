@@ -21,7 +21,8 @@ class FleetEvents {
   virtual bool on_alert(const model::StrokeMessage& message, std::string_view payload) = 0;
   virtual void on_score(const model::StrokeMessage& /*message*/, std::string_view /*payload*/) {}
   virtual void on_health(const model::TopicParts& /*from*/, const model::HealthMessage& /*message*/) {}
-  virtual void on_features(const model::TopicParts& /*from*/, std::string_view /*payload*/) {}
+  virtual void on_features(const model::TopicParts& /*from*/, const model::FeaturesMessage& /*message*/,
+                           std::string_view /*payload*/) {}
   virtual void on_status(const model::TopicParts& /*from*/, const model::StatusMessage& /*message*/) {}
   // A message that was refused, and why. Nothing in `topic` is to be trusted.
   virtual void on_refused(std::string_view /*topic*/, const Error& /*why*/) {}
@@ -60,7 +61,10 @@ class FleetReader {
   Status dispatch(std::string_view topic, std::string_view payload, Publisher& publisher);
   Status read_stroke(const model::TopicParts& parts, std::string_view payload, Publisher& publisher);
   Status read_health(const model::TopicParts& parts, std::string_view payload);
+  Status read_features(const model::TopicParts& parts, std::string_view payload);
   Status read_status(const model::TopicParts& parts, std::string_view payload);
+  // Whether it came before; remembers it.
+  bool is_repeat(const std::string& device_id, const model::MessageIdentity& identity);
   void acknowledge(const model::StrokeMessage& message, Publisher& publisher);
 
   std::string prefix_;

@@ -127,6 +127,43 @@ TEST(FleetReader, TellsEachMessageOnceAndAcknowledgesAlertsEachTime) {
   EXPECT_EQ(hub.alerts.size(), 4u);
 }
 
+TEST(FleetReader, TellsFeaturesOnceAndOnlyOfTheAssetOfTheirTopic) {
+  class Listener final : public FleetEvents {
+   public:
+    bool on_alert(const model::StrokeMessage&, std::string_view) override { return false; }
+    void on_features(const model::TopicParts& from, const model::FeaturesMessage& message, std::string_view) override {
+      EXPECT_EQ(from.asset_id, message.asset_id);
+      strokes.push_back(message.strokes);
+    }
+    std::vector<uint64_t> strokes;
+  } listener;
+  const model::FeaturesMessage sent{.timestamp = format_utc(1'700'000'000'000'000'000),
+                                    .device_id = "box-7",
+                                    .asset_id = "press7",
+                                    .model = "ce",
+                                    .period_s = 300.0,
+                                    .strokes = 90,
+                                    .features = 1,
+                                    .names = {"rms"},
+                                    .mean = {1.0},
+                                    .sd = {0.1},
+                                    .min = {0.5},
+                                    .max = {1.5}};
+  const std::string payload = model::stroke_message(model::features_line(sent), {.boot_id = "start-1", .seq = 1});
+  FakePublisher publisher;
+  FleetReader reader("", listener);
+  for (int repetition = 0; repetition < 2; ++repetition) {
+    reader.read("factory/f1/line/l1/asset/press7/features", payload, publisher);
+  }
+  reader.read("factory/f1/line/l1/asset/press8/features", payload, publisher);
+  reader.read("factory/f1/line/l1/asset/press7/features", "{}", publisher);
+  EXPECT_EQ(listener.strokes, std::vector<uint64_t>{90});
+  EXPECT_EQ(reader.figures().features, 1u);
+  EXPECT_EQ(reader.figures().duplicates, 1u);
+  EXPECT_EQ(reader.figures().refused, 2u);
+  EXPECT_TRUE(publisher.messages.empty());
+}
+
 TEST(FleetReader, DoesNotAcknowledgeWhatWasNotStored) {
   Hub hub;
   hub.stores = false;
