@@ -137,6 +137,24 @@ TEST(MutualTls, OldVersionsAreRefused) {
   EXPECT_THAT(why_not_version(certificates, "-tls1_2", true), testing::HasSubstr("closed the connection"));
 }
 
+// Another client than ours: the shipped broker itself must refuse what we would never offer.
+bool shakes_hands(const ShippedBroker& broker, const std::string& version) {
+  const std::string command = fmt::format(
+      "/usr/bin/openssl s_client -connect 127.0.0.1:{} {} -cipher ALL:@SECLEVEL=0 -CAfile {} -cert {} -key {} "
+      "</dev/null",
+      broker.port, version, broker.certificates.path("ca", "crt"), broker.certificates.path("box-7", "crt"),
+      broker.certificates.path("box-7", "key"));
+  auto client = ChildProcess::start({.argv = {"/bin/sh", "-c", command}, .out_file = "/dev/null"});
+  return client.has_value() && client->wait() == 0;
+}
+
+TEST(MutualTls, TheShippedBrokerRefusesOldVersions) {
+  const ShippedBroker broker;
+  EXPECT_TRUE(shakes_hands(broker, "-tls1_3"));
+  EXPECT_FALSE(shakes_hands(broker, "-tls1_2"));
+  EXPECT_FALSE(shakes_hands(broker, "-tls1_1"));
+}
+
 TEST(MutualTls, FilesThatCannotWorkAreNamed) {
   const TemporaryFolder folder;
   const Certificates certificates(folder.path());
