@@ -174,6 +174,8 @@ int main(int argc, char** argv) {
   std::fflush(stdout);
   load.begin(**client);
   const bool good = load.wait_done();
+  // What counts as asked has reached the broker.
+  for (int i = 0; i < 500 && (*client)->figures().queued + (*client)->figures().in_flight > 0; ++i) ::usleep(10'000);
   load.print();
   (*client)->stop();
   return good ? 0 : 3;
