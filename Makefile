@@ -14,7 +14,7 @@ help: ## list the commands
 setup:
 	@tools/setup.sh
 
-build: setup ## build the three programs into build/bin
+build: setup ## build the programs into build/bin
 	@test -f $(BUILD)/build.ninja || cmake --preset release
 	@cmake --build $(BUILD)
 

@@ -86,11 +86,13 @@ install_packages() { # PACKAGE...
   done
   if [ -n "$new" ] && [ ! -e "$policy" ]; then
     quiet=1
+    trap 'as_root rm -f "$policy"; exit 3' INT TERM HUP
     as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
   fi
   good=1
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@" >"$root/.setup.log" 2>&1 || good=""
   [ -z "$quiet" ] || as_root rm -f "$policy"
+  trap - INT TERM HUP
   [ -n "$good" ] || return 1
   [ ! -d /run/systemd/system ] || for server in $new; do as_root systemctl -q disable --now "$server" || true; done
 }

@@ -21,7 +21,8 @@ Result<Bytes> read_file(const std::filesystem::path& path, uint64_t limit_bytes)
 Result<std::string> read_text_file(const std::filesystem::path& path, uint64_t limit_bytes);
 
 // Replaces `path` by `bytes`, atomically and durably: writes a temporary beside it, syncs it, renames it, syncs the
-// folder. On error the old file stands untouched and no temporary is left.
+// folder. On error the old file stands untouched and no temporary is left; only where the folder cannot be synced the
+// new one may be there already.
 Status write_file_atomic(const std::filesystem::path& path, std::span<const std::byte> bytes);
 Status write_file_atomic(const std::filesystem::path& path, std::string_view text);
 

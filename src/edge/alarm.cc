@@ -73,7 +73,11 @@ void Alarm::stroke(double score, bool is_alert, int64_t monotonic_ns) {
 }
 
 void Alarm::tick(int64_t monotonic_ns) {
-  if (state_ != kShelved || monotonic_ns < shelved_until_ns_) return;
+  if (monotonic_ns >= shelved_until_ns_) end_shelf(monotonic_ns);
+}
+
+void Alarm::end_shelf(int64_t monotonic_ns) {
+  if (state_ != kShelved) return;
   if (condition_) call(monotonic_ns);
   unshelve();
 }

@@ -57,6 +57,8 @@ class Alarm {
   void tick(int64_t monotonic_ns);
   void acknowledge();
   void shelve(int64_t until_monotonic_ns);
+  // Nothing where it is not shelved.
+  void end_shelf(int64_t monotonic_ns);
 
   [[nodiscard]] AlarmState state() const { return state_; }
   // What drives lamp, record and output.

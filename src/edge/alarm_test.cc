@@ -87,6 +87,20 @@ TEST_F(AlarmTest, AShelvedAlarmComesBackWhileTheConditionStands) {
   EXPECT_EQ(alarm_.state(), kUnacknowledged);
 }
 
+TEST(Alarm, TheEndOfAShelfThatIsNoneChangesNothing) {
+  Alarm alarm({.raise_n = 1, .raise_m = 1, .clear_score = 0.4, .clear_strokes = 1});
+  alarm.stroke(0.9, true, kSecond);
+  alarm.acknowledge();
+  const uint64_t raised = alarm.raised();
+  alarm.end_shelf(2 * kSecond);
+  EXPECT_EQ(alarm.state(), kAcknowledged);
+  EXPECT_EQ(alarm.raised(), raised);
+  alarm.shelve(100 * kSecond);
+  EXPECT_FALSE(alarm.active());
+  alarm.end_shelf(3 * kSecond);
+  EXPECT_TRUE(alarm.active());
+}
+
 TEST(Alarm, ALatchedAlarmStaysLatchedThroughShelving) {
   Alarm alarm({.raise_n = 1, .raise_m = 1, .clear_strokes = 1, .latch = true});
   alarm.stroke(0.9, true, kSecond);

@@ -161,7 +161,9 @@ Asset::~Asset() {
     source_->stop();
     thread_.join();
   }
-  if (keeper_) keeper_->finish();  // its thread looks at members that go first
+  // Their threads look at members that go first.
+  if (writer_) (void)writer_->finish(0);
+  if (keeper_) keeper_->finish();
 }
 
 void Asset::start() {

@@ -12,6 +12,15 @@ using nlohmann::json;
 void Asset::log_recovery() const {
   if (alarm_active_) log_event(Level::kWarning, "alarm_stands", {{"asset_id", config_.id}});
   const LedgerRecovery& found = ledger_->recovery();
+  if (found.kept_slots > 0) {
+    log_event(
+        Level::kWarning, "ledger_slots_kept",
+        {{"asset_id", config_.id},
+         {"slots", found.kept_slots},
+         {"wanted", config_.records.ledger_slots},
+         {"error",
+          "a ledger keeps the size it was made with; to change it, stop the agent and remove the file 'ledger'"}});
+  }
   const uint64_t torn = journal_->tail().torn_bytes;
   if (found.restarted + found.undrained + found.damaged_slots + found.ids_skipped + torn == 0 &&
       found.moved_aside.empty()) {

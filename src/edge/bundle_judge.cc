@@ -98,7 +98,8 @@ Result<std::unique_ptr<Judge>> make_bundle_judge(const AssetConfig& asset) {
   facts.length = loaded.bundle.features.length;
   facts.rate_hz = loaded.bundle.features.rate_hz;
   const auto created_s = recording::parse_time_text(loaded.bundle.lineage.created_utc);
-  facts.created_wall_ns = static_cast<int64_t>(created_s.value_or(0.0) * 1e9);
+  constexpr double kLastS = 9e9;  // the year 2255: beyond it nanoseconds do not fit
+  facts.created_wall_ns = static_cast<int64_t>(std::clamp(created_s.value_or(0.0), 0.0, kLastS) * 1e9);
   auto judge = std::make_unique<BundleJudge>(std::move(scorer), std::move(facts));
   judge->warm_up();
   return judge;

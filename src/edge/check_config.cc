@@ -101,7 +101,7 @@ CheckLine check_http(const HttpConfig& http) {
 
 CheckLine check_lock(const std::filesystem::path& state) {
   std::error_code ignored;
-  if (!std::filesystem::exists(state, ignored)) return {true, "state is free", "will be created"};
+  if (!std::filesystem::exists(state / "lock", ignored)) return {true, "state is free", "will be created"};
   const auto lock = lock_state(state);
   return line_of("state is free", lock ? Status() : Status(std::unexpected(lock.error())), "no other agent uses it");
 }

@@ -211,6 +211,12 @@ void read_records(Section section, RecordsConfig& records) {
 AssetConfig read_asset(Section section, const Config& config, const std::filesystem::path& folder) {
   AssetConfig asset;
   section.identifier("id", asset.id);
+  // Folders of assets lie beside these.
+  for (const std::string_view taken : {"lock", "windows", "outbox"}) {
+    if (asset.id == taken)
+      section.problem("id", fmt::format("'{}' is what a file or folder of the state is called", taken));
+  }
+  if (asset.id == config.status.filename()) section.problem("id", "it is what the status file is called");
   section.path("bundle", asset.bundle, folder);
   section.integer("deadline_ms", asset.deadline_ms, {1, kMaxDeadlineMs}, true);
   if (auto window = section.section("window", true)) read_window(*window, asset.window);

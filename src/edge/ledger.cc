@@ -36,6 +36,14 @@ RunLength length_of(uint64_t run) {
   return {count, count - std::min(count, (run >> kUncycledShift) & kRunMask)};
 }
 
+// What was moved aside before stays.
+std::string free_name(const std::string& wanted) {
+  std::error_code ignored;
+  std::string name = wanted;
+  for (int n = 2; std::filesystem::exists(name, ignored); ++n) name = fmt::format("{}.{}", wanted, n);
+  return name;
+}
+
 uint64_t tag_of(uint64_t sequence, State state) { return ((sequence + 1) << kStateBits) | state; }
 State state_of(uint64_t tag) { return static_cast<State>(tag & ((1U << kStateBits) - 1)); }
 
@@ -130,20 +138,30 @@ Ledger::Slot& Ledger::slot(uint64_t sequence) const {
   return reinterpret_cast<Slot*>(file_.data() + kHeaderBytes)[sequence % slots_];
 }
 
+size_t Ledger::bytes_of(size_t slots) { return kHeaderBytes + slots * sizeof(Slot); }
+
+// 0: no ledger has this size.
+size_t Ledger::slots_in(uintmax_t bytes) {
+  if (bytes < kHeaderBytes || (bytes - kHeaderBytes) % sizeof(Slot) != 0) return 0;
+  const uintmax_t slots = (bytes - kHeaderBytes) / sizeof(Slot);
+  return slots >= kMinLedgerSlots && slots <= kMaxLedgerSlots ? slots : 0;
+}
+
 Result<Ledger> Ledger::open(const LedgerOptions& options) {
   static_assert(sizeof(Header) <= kHeaderBytes && std::atomic<uint64_t>::is_always_lock_free);
   MW_CHECK(options.slots >= kMinLedgerSlots && options.slots <= kMaxLedgerSlots, "the configuration bounds the slots");
-  const size_t bytes = kHeaderBytes + options.slots * sizeof(Slot);
   std::error_code ignored;
   const bool existed = std::filesystem::exists(options.path, ignored);
-  const bool same_size = existed && std::filesystem::file_size(options.path, ignored) == bytes;
 
   Ledger ledger;
-  ledger.slots_ = options.slots;
-  if (same_size) ledger.file_ = MW_TRY(MappedFile::open(options.path, bytes));
-  if (existed && !(same_size && ledger.readable(options))) {
+  ledger.slots_ = existed ? slots_in(std::filesystem::file_size(options.path, ignored)) : 0;
+  if (ledger.slots_ > 0) ledger.file_ = MW_TRY(MappedFile::open(options.path, bytes_of(ledger.slots_)));
+  if (ledger.slots_ > 0 && ledger.readable()) {
+    // Its strokes and its alarm are worth more than another size.
+    if (ledger.slots_ != options.slots) ledger.recovery_.kept_slots = ledger.slots_;
+  } else if (existed) {
     ledger.file_ = MappedFile();
-    ledger.recovery_.moved_aside = options.path.string() + ".unreadable";
+    ledger.recovery_.moved_aside = free_name(options.path.string() + ".unreadable");
     std::filesystem::rename(options.path, ledger.recovery_.moved_aside, ignored);
     if (ignored) {
       return fail(ErrorCode::kIo, "{}: unreadable, and cannot be moved aside: {}", options.path.string(),
@@ -151,7 +169,8 @@ Result<Ledger> Ledger::open(const LedgerOptions& options) {
     }
   }
   if (ledger.file_.data() == nullptr) {
-    ledger.file_ = MW_TRY(MappedFile::open(options.path, bytes));
+    ledger.slots_ = options.slots;
+    ledger.file_ = MW_TRY(MappedFile::open(options.path, bytes_of(ledger.slots_)));
     ledger.format(options);
   }
   ledger.recover(options);
@@ -160,9 +179,9 @@ Result<Ledger> Ledger::open(const LedgerOptions& options) {
   return ledger;
 }
 
-bool Ledger::readable(const LedgerOptions& options) const {
+bool Ledger::readable() const {
   const Header& h = header();
-  return h.magic == kMagic && h.version == kVersion && h.slot_bytes == sizeof(Slot) && h.slots == options.slots &&
+  return h.magic == kMagic && h.version == kVersion && h.slot_bytes == sizeof(Slot) && h.slots == slots_ &&
          h.checksum == checksum(&h, offsetof(Header, checksum), kVersion);
 }
 

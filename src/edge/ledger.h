@@ -42,6 +42,7 @@ struct LedgerRecovery {
   uint64_t damaged_slots = 0;  // failed their checksum (power cut)
   uint64_t ids_skipped = 0;    // passed over so that none is used twice
   std::string moved_aside;     // where an unreadable ledger was put; empty: it was readable
+  size_t kept_slots = 0;       // other than asked for: the file has so many, and keeps them; 0: as asked for
 };
 
 // When and where a trigger happened.
@@ -62,7 +63,8 @@ struct LedgerEntry {
 class Ledger {
  public:
   // Maps the file, creates it where there is none, and makes every stroke that was opened but not decided a
-  // NO_VERDICT(restart). A file that fails its checks is moved aside, never overwritten.
+  // NO_VERDICT(restart). A file that fails its checks is moved aside, never overwritten; one with another
+  // number of slots goes on with its own.
   static Result<Ledger> open(const LedgerOptions& options);
   Ledger(Ledger&&) noexcept;
   Ledger& operator=(Ledger&&) = delete;
@@ -113,7 +115,9 @@ class Ledger {
 
   [[nodiscard]] Slot& slot(uint64_t sequence) const;
   [[nodiscard]] Header& header() const;
-  [[nodiscard]] bool readable(const LedgerOptions& options) const;
+  static size_t bytes_of(size_t slots);
+  static size_t slots_in(uintmax_t bytes);
+  [[nodiscard]] bool readable() const;
   void format(const LedgerOptions& options);
   void recover(const LedgerOptions& options);
   void recover_slots(uint64_t journal_last_id);

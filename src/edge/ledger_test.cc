@@ -234,6 +234,19 @@ TEST_F(LedgerTest, AnOrderlyStopSkipsNoIds) {
   EXPECT_EQ(ledger_->next_id(), 4U);
 }
 
+TEST_F(LedgerTest, AnotherNumberOfSlotsLosesNeitherStrokesNorIdsNorTheAlarm) {
+  open("boot-1", 8);
+  for (int i = 0; i < 3; ++i) stroke();
+  ledger_->keep_alarm({.state = 2, .recent = 0x15});
+  open("boot-1", 16);  // killed before anything was written
+  EXPECT_TRUE(ledger_->recovery().moved_aside.empty());
+  EXPECT_EQ(ledger_->recovery().kept_slots, 8U);
+  EXPECT_EQ(ledger_->slots(), 8U);
+  EXPECT_EQ(ledger_->recovery().undrained, 3U);
+  EXPECT_EQ(ledger_->next_id(), 4U);
+  EXPECT_EQ(ledger_->alarm().recent, 0x15U);
+}
+
 TEST_F(LedgerTest, AnUnreadableLedgerIsMovedAside) {
   open();
   for (int i = 0; i < 3; ++i) stroke();

@@ -332,8 +332,11 @@ void StrokeLoop::beat(int64_t now_ns) {
   const bool acknowledged = acknowledge_.exchange(false, std::memory_order_relaxed);
   if (parts_.output.take_alarm_ack() || acknowledged) alarm_.acknowledge();
   const int64_t shelve = shelve_ns_.exchange(kNothingAsked, std::memory_order_relaxed);
-  if (shelve != kNothingAsked) alarm_.shelve(now_ns + shelve);
-  if (shelve == 0) alarm_.tick(now_ns);
+  if (shelve == 0) {
+    alarm_.end_shelf(now_ns);
+  } else if (shelve != kNothingAsked) {
+    alarm_.shelve(now_ns + shelve);
+  }
   if (alarm_.active() != stood) tell_alarm();
   parts_.ledger.keep_alarm(alarm_.memory());
   parts_.counters.alarm_state.store(alarm_.state(), std::memory_order_relaxed);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a trial's parent and child tell each other: the request is a sealed memory file, the reply one write to a pipe.
+// What a trial's parent and child tell each other: the request is a memory file, the reply one write to a pipe.
 // Both sides are the same program, so plain structs do; the parent still believes nothing in the reply unchecked.
 #pragma once
 
@@ -22,7 +22,7 @@ inline constexpr int kReplyFd = 4;
 inline constexpr uint64_t kRequestMagic = 0x314C414952544D57;
 inline constexpr uint64_t kReplyMagic = 0x32594C5045524D57;
 
-// Followed by model_bytes, then mean, scale (feature_count floats each, or none), features and expected.
+// Followed by mean, scale (feature_count floats each, or none), features and expected, then model_bytes.
 struct TrialRequest {
   uint64_t magic = kRequestMagic;
   uint64_t memory_bytes = 0;

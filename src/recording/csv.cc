@@ -46,6 +46,10 @@ Status split(std::string_view line, char delimiter, std::vector<std::string_view
       }
       cell = line.substr(start + 1, close - start - 1);
       end = line.find(delimiter, close);
+      const std::string_view behind = line.substr(close + 1, end == std::string_view::npos ? end : end - close - 1);
+      if (!trim(behind).empty()) {
+        return fail(ErrorCode::kInvalidInput, "column {}: something stands behind its closing quote", cells.size() + 1);
+      }
     } else {
       cell = line.substr(0, end);
     }

@@ -126,6 +126,7 @@ TEST_F(CsvTest, ReadsQuotesByteOrderMarkAndTrailingBlankLines) {
   EXPECT_THAT(table.samples, ElementsAre(1, 3, 2, 4));
   EXPECT_EQ(table.first_line, 2U);
   EXPECT_THAT(error("x,\"y\n1,2\n"), HasSubstr("column 2: a quote is not closed"));
+  EXPECT_THAT(error("x,y\n1,\"2\"9\n"), HasSubstr("column 2: something stands behind its closing quote"));
 }
 
 TEST_F(CsvTest, RefusesEmptyBinaryAndOverlongText) {

@@ -9,6 +9,7 @@
 #include "edge/agent.h"
 #include "edge/event_log.h"
 #include "inference/trial.h"
+#include "model/json_fields.h"
 
 namespace {
 
@@ -27,7 +28,8 @@ int check(const std::string& config, bool as_json) {
     list.push_back({{"good", line.good}, {"what", line.what}, {"found", line.found}});
     if (!as_json) std::printf("%s %s: %s\n", line.good ? "ok  " : "BAD ", line.what.c_str(), line.found.c_str());
   }
-  if (as_json) std::printf("%s\n", nlohmann::json({{"good", good}, {"checks", list}}).dump().c_str());
+  if (as_json)
+    std::printf("%s\n", millwright::model::json_line(nlohmann::json({{"good", good}, {"checks", list}})).c_str());
   // A file that cannot be read at all is wrong input; a check that failed is the answer "no".
   if (lines.size() == 1 && !good) return kWrongUsage;
   return good ? kDone : kNo;
@@ -73,7 +75,12 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "millwright-agent: %s; see --help\n", error.what());
     return kWrongUsage;
   }
-  if (only_check) return check(options.config.string(), as_json);
-  Agent::block_signals();
-  return run(options);
+  try {
+    if (only_check) return check(options.config.string(), as_json);
+    Agent::block_signals();
+    return run(options);
+  } catch (const std::exception& error) {  // no room lets one out; a last resort is still one line
+    std::fprintf(stderr, "millwright-agent: it stopped at a fault of its own: %s\n", error.what());
+    return millwright::exit_status(millwright::ErrorCode::kUnavailable);
+  }
 }

@@ -52,6 +52,7 @@ void Monitor::show_server() {
   total("edge_http_bad_requests_total", "Requests that were malformed, too slow or from another site",
         now.bad_requests);
   total("edge_http_connections_refused_total", "Connections beyond the bound", now.refused_connections);
+  total("edge_http_lost_events_total", "Events that no page saw, while a request held the server", now.lost_events);
   total("edge_http_slow_readers_total", "Operator pages cut off because they did not keep up", now.slow_readers);
 }
 

@@ -125,7 +125,7 @@ Result<StoredMessage> Outbox::load(size_t stream, const Entry& entry) {
 // another try or the end of their time.
 Result<std::vector<StoredMessage>> Outbox::read(Stream stream, uint64_t after, size_t max_messages) {
   constexpr uint64_t kPlaceBytes = 4096;  // what a disk fails to read at once
-  constexpr size_t kMostPlaces = 8;       // then it is the whole disk
+  constexpr size_t kMostPlaces = 16;      // each twice as long as the one before: then it is the whole ring
   const std::lock_guard lock(mutex_);
   if (!open_) return fail(ErrorCode::kUnavailable, "the outbox is closed: {}", last_error_);
   expire();
@@ -133,6 +133,7 @@ Result<std::vector<StoredMessage>> Outbox::read(Stream stream, uint64_t after, s
   std::vector<StoredMessage> messages;
   Status failure;
   size_t bad_places = 0;
+  uint64_t place_bytes = kPlaceBytes;
   uint64_t bad_from = 0;
   uint64_t bad_to = 0;
   while (messages.size() < max_messages) {
@@ -143,6 +144,7 @@ Result<std::vector<StoredMessage>> Outbox::read(Stream stream, uint64_t after, s
     auto message = load(i, *entry);
     if (message) {
       messages.push_back(std::move(*message));
+      place_bytes = kPlaceBytes;
     } else if (message.error().code == ErrorCode::kCorrupt) {
       quarantine(i, {.from = entry->position, .to = entry->position + entry->bytes});
       drop(i, *rings_[i].find(after), DropReason::kCorrupt);
@@ -151,7 +153,8 @@ Result<std::vector<StoredMessage>> Outbox::read(Stream stream, uint64_t after, s
       failure = std::unexpected(message.error());
       if (++bad_places == kMostPlaces) break;
       bad_from = entry->position;
-      bad_to = (bad_from / kPlaceBytes + 1) * kPlaceBytes;
+      bad_to = bad_from / kPlaceBytes * kPlaceBytes + place_bytes;
+      place_bytes *= 2;
     }
   }
   if (messages.empty() && !failure) return std::unexpected(failure.error());

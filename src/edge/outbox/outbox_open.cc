@@ -85,16 +85,22 @@ Status Outbox::open_locked() {
 // The newer of the two that is whole. Where there is none: a file that holds something is set aside.
 Status Outbox::read_checkpoints(outbox::BlockFile& file, bool& found) {
   std::vector<std::byte> bytes(std::min(2 * outbox::kCheckpointBytes, file.size()));
-  MW_CHECK_OK(file.read(0, bytes));
+  Status unread;
   for (size_t copy = 0; copy < 2; ++copy) {
     const size_t at = copy * outbox::kCheckpointBytes;
     if (at >= bytes.size()) break;
     const auto place = std::span(bytes).subspan(at, std::min<size_t>(outbox::kCheckpointBytes, bytes.size() - at));
+    if (Status read = file.read(at, place); !read) {
+      unread = std::move(read);
+      continue;
+    }
     auto checkpoint = outbox::decode_checkpoint(place, file.size());
     if (!checkpoint || (found && checkpoint->generation < state_.generation)) continue;
     state_ = std::move(*checkpoint);
     found = true;
   }
+  // What cannot be read now may be good.
+  if (!found) MW_CHECK_OK(unread);
   if (found || all_zero(bytes)) return {};
   ++quarantined_;
   return file.set_aside();

@@ -80,6 +80,26 @@ TEST(Outbox, PassesOverWhatTheDiskCannotReadAndGivesItWhenItCan) {
   EXPECT_EQ(strokes(outbox, Stream::kAlerts).size(), kLast);
 }
 
+TEST(Outbox, OpensFromTheCheckpointThatCanBeRead) {
+  FakeDisk disk;
+  FakeClock clock;
+  {
+    Outbox outbox(small(disk), clock);
+    ASSERT_TRUE(outbox.open());
+    append(outbox, Stream::kAlerts, 1);
+  }
+  for (const size_t copy : {0, 1}) {
+    disk.unreadable = {copy * outbox::kCheckpointBytes, copy * outbox::kCheckpointBytes + 1};
+    Outbox outbox(small(disk), clock);
+    ASSERT_TRUE(outbox.open());
+    EXPECT_EQ(strokes(outbox, Stream::kAlerts), std::vector<uint64_t>{1});
+  }
+  disk.unreadable = {0, 2 * outbox::kCheckpointBytes};
+  Outbox none(small(disk), clock);
+  EXPECT_FALSE(none.open());
+  EXPECT_EQ(disk.aside, 0U) << "what cannot be read now may be good";
+}
+
 TEST(Outbox, SaysSoWhereTheDiskReadsNothing) {
   FakeDisk disk;
   FakeClock clock;

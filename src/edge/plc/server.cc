@@ -88,6 +88,12 @@ void Server::run() {
   }
 }
 
+// The named peer stays, however many others come; of equals the one goes that was silent longest.
+std::vector<Server::Peer>::iterator Server::most_dispensable() {
+  return std::ranges::min_element(peers_, {},
+                                  [](const Peer& peer) { return std::pair(peer.may_write, peer.heard_ns); });
+}
+
 void Server::accept_peer() {
   sockaddr_in address{};
   socklen_t size = sizeof(address);
@@ -95,13 +101,11 @@ void Server::accept_peer() {
       ::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!socket.valid()) {
     // No descriptors left: the peer that waits would wake this thread for ever.
-    if ((errno == EMFILE || errno == ENFILE) && !peers_.empty()) peers_.erase(peers_.begin());
+    if ((errno == EMFILE || errno == ENFILE) && !peers_.empty()) peers_.erase(most_dispensable());
     return;
   }
   if (peers_.size() == kMaxPeers) {
-    // The named peer stays, however many others come; of equals the one goes that was silent longest.
-    peers_.erase(std::ranges::min_element(peers_, {},
-                                          [](const Peer& peer) { return std::pair(peer.may_write, peer.heard_ns); }));
+    peers_.erase(most_dispensable());
     link_.refused.fetch_add(1, std::memory_order_relaxed);
   }
   const int on = 1;

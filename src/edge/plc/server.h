@@ -40,6 +40,7 @@ class Server {
   };
   Server(const PlcOptions& options, Descriptor socket, uint32_t from, Link& link);
   void run();
+  std::vector<Peer>::iterator most_dispensable();
   void accept_peer();
   bool serve(Peer& peer);
   bool answer_frames(Peer& peer);

@@ -76,11 +76,22 @@ Status Sender::step() {
   const auto note = [&first](Status done) {
     if (!done && first) first = std::move(done);
   };
-  for (const Stream stream : kSent) note(send_live(stream));
-  for (const Stream stream : kSent) note(send_backlog(stream));
+  for (const Stream stream : kSent) note(unless_paused(stream, &Sender::send_live));
+  for (const Stream stream : kSent) note(unless_paused(stream, &Sender::send_backlog));
   note(retry_poison());
   note(prove());
   return first;
+}
+
+// A place that the disk cannot read is not asked for ten times a second: each try may take it seconds, and holds the
+// store.
+Status Sender::unless_paused(Stream stream, Status (Sender::*action)(Stream)) {
+  constexpr int64_t kPauseNs = 5'000'000'000;
+  Cursor& cursor = cursors_[stream];
+  if (clock_.monotonic_ns() < cursor.paused_until_ns) return {};
+  Status sent = (this->*action)(stream);
+  if (!sent) cursor.paused_until_ns = clock_.monotonic_ns() + kPauseNs;
+  return sent;
 }
 
 Status Sender::send_live(Stream stream) {
@@ -287,10 +298,14 @@ void Sender::acknowledged(const model::AckMessage& ack) {
 // Alerts that nobody has confirmed for a while are sent again, all of them: whoever has one already knows its identity.
 void Sender::resend_alerts() {
   if (!alerts_wait_ || clock_.monotonic_ns() - alerts_sent_ns_ < options_.resend_after_ns) return;
-  alerts_wait_ = false;
   Cursor& cursor = cursors_[Stream::kAlerts];
   const auto waiting = outbox_.read(Stream::kAlerts, 0, 1);
-  if (!waiting || waiting->empty() || cursor.backlog < cursor.backlog_end) return;
+  if (!waiting) {
+    alerts_sent_ns_ = clock_.monotonic_ns();  // asked again after the same time
+    return;
+  }
+  alerts_wait_ = false;
+  if (waiting->empty() || cursor.backlog < cursor.backlog_end) return;
   cursor = {.backlog = 0, .backlog_end = cursor.live, .live = cursor.live};
   ++figures_.resent;
 }

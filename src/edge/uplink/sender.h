@@ -66,6 +66,7 @@ class Sender {
     uint64_t backlog = 0;      // sent up to here
     uint64_t backlog_end = 0;  // what waited when the connection came: historical up to here
     uint64_t live = 0;
+    int64_t paused_until_ns = 0;
   };
   struct Sent {
     Stream stream;
@@ -85,6 +86,7 @@ class Sender {
     uint64_t sequence;
     int64_t due_ns;
   };
+  Status unless_paused(Stream stream, Status (Sender::*action)(Stream));
   Status send_live(Stream stream);
   Status send_backlog(Stream stream);
   enum class Manner : uint8_t { kLive, kHistorical, kProof };

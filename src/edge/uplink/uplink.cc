@@ -92,9 +92,9 @@ void Uplink::run() {
     std::unique_lock lock(mutex_);
     // A store that closed itself comes back through the feeder; until then there is nothing to read.
     if (outbox_.is_open()) {
-      if (const Status sent = sender_->step(); !sent && sent.error().message != logged_store_) {
-        logged_store_ = sent.error().message;
-        log_event(Level::kError, "outbox_not_read", {{"error", logged_store_}});
+      if (const Status sent = sender_->step(); !sent && sent.error().message != logged_read_) {
+        logged_read_ = sent.error().message;
+        log_event(Level::kError, "outbox_not_read", {{"error", logged_read_}});
       }
     }
     wake_.wait_for(lock, kPace);
@@ -187,6 +187,7 @@ void Uplink::tick(const SystemFigures& system) {
     if (!error.empty() && error != logged_store_) log_event(Level::kError, "outbox_failing", {{"error", error}});
     if (error.empty() && !logged_store_.empty()) log_event(Level::kInfo, "outbox_good", json::object());
     logged_store_ = error;
+    note_losses(now);
   }
   if (now < next_health_ns_ || !outbox_.is_open()) return;
   next_health_ns_ = now + kHealthNs;
@@ -208,6 +209,27 @@ void Uplink::tick(const SystemFigures& system) {
     messages.push_back({.stream = Stream::kHealth, .asset = asset.id, .wall_ns = clock_.wall_ns(), .payload = line});
   }
   (void)outbox_.append(messages);  // the feeder finds out why, and says so
+}
+
+// What was given up is counted in the metrics; the log says that it happens, at most every ten minutes.
+void Uplink::note_losses(int64_t now_ns) {
+  constexpr int64_t kEveryNs = 600'000'000'000;
+  if (now_ns < next_loss_ns_) return;
+  const OutboxFigures figures = outbox_.figures();
+  json given_up = json::object();
+  uint64_t total = figures.quarantined;
+  for (const Stream stream : kStreamsShown) {
+    uint64_t dropped = 0;
+    for (const uint64_t count : figures.streams[static_cast<size_t>(stream)].drops) dropped += count;
+    given_up[std::string(name(stream))] = dropped;
+    total += dropped;
+  }
+  if (!given_up_) given_up_ = total;  // what earlier starts gave up
+  if (total == *given_up_) return;
+  given_up_ = total;
+  next_loss_ns_ = now_ns + kEveryNs;
+  given_up["damaged_places"] = figures.quarantined;
+  log_event(Level::kWarning, "messages_given_up", given_up);
 }
 
 // It may be renewed while we run.

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -69,6 +70,7 @@ class Uplink final : public net::mqtt::ClientEvents {
   [[nodiscard]] uint64_t waiting();
   Uplink(Settings settings, model::Topics topics);
   void make_series();
+  void note_losses(int64_t now_ns);
   void read_certificate();
   void update_series();
   void run();
@@ -87,6 +89,9 @@ class Uplink final : public net::mqtt::ClientEvents {
   std::atomic<bool> stopping_{false};
   std::string logged_loss_;  // guarded by mutex_
   std::string logged_store_;
+  std::string logged_read_;
+  std::optional<uint64_t> given_up_;  // messages and damaged places, as logged last
+  int64_t next_loss_ns_ = 0;
   std::string last_command_;    // the client's thread only
   int64_t next_upkeep_ns_ = 0;  // the control thread only
   int64_t next_health_ns_ = 0;

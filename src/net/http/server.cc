@@ -243,7 +243,7 @@ asio::awaitable<void> Server::Core::stream_events(beast::tcp_stream& stream) {
 void Server::Core::spread(const std::string& slot, const Event& event) {
   latest[slot] = event;
   for (const auto& reader : readers) {
-    if (reader->queue.size() >= kMaxQueuedEvents) {
+    if (reader->queue.size() >= kMaxQueuedEvents + latest.size()) {
       if (!std::exchange(reader->cut_off, true)) slow.fetch_add(1, std::memory_order_relaxed);
     } else {
       reader->queue.push_back(event);

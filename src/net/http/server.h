@@ -17,9 +17,10 @@ namespace millwright::net::http {
 
 inline constexpr size_t kMaxHeaderBytes = 8 << 10;
 inline constexpr size_t kMaxBodyBytes = 64 << 10;
-inline constexpr int kRequestSeconds = 10;           // from the first byte of a request to its last, and for an answer
-inline constexpr int kIdleSeconds = 60;              // of a connection between requests
-inline constexpr size_t kMaxQueuedEvents = 64;       // of one reader of events; a slower one is cut off
+inline constexpr int kRequestSeconds = 10;  // from the first byte of a request to its last, and for an answer
+inline constexpr int kIdleSeconds = 60;     // of a connection between requests
+inline constexpr size_t kMaxQueuedEvents =
+    64;  // of one reader, beside what a new one gets first; a slower one is cut off
 inline constexpr uint64_t kMaxPendingEvents = 1024;  // while a handler keeps the server's thread
 
 // Views are valid while the handler runs.

@@ -52,6 +52,22 @@ TEST(Client, DeliversAtBothQualitiesOfServiceAndReportsEachOnce) {
   EXPECT_EQ(client->figures().in_flight, 0u);
 }
 
+// Their places in the window are free as soon as they are written, and no answer comes that would wake the client.
+TEST(Client, WhatNeedsNoAnswerDoesNotWaitForOne) {
+  RealBroker broker;
+  broker.start();
+  Notes told;
+  ClientOptions options = options_for(broker.port(), "teller");
+  options.in_flight = 4;
+  options.longest_poll_ms = 60'000;
+  const auto client = start(options, told);
+  ASSERT_TRUE(told.wait([&] { return told.connected == 1; }));
+  for (uint64_t token = 0; token < 100; ++token) {
+    ASSERT_TRUE(client->publish({.topic = "plant/x", .payload = "1", .qos = 0, .token = token}));
+  }
+  EXPECT_TRUE(told.wait([&] { return told.deliveries.size() == 100; }));
+}
+
 TEST(Client, SaysWhereNobodyListened) {
   RealBroker broker;
   broker.start();

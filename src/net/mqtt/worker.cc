@@ -132,7 +132,7 @@ Status Client::Worker::serve() {
     if (accepted_ && nudged_.exchange(false, std::memory_order_acq_rel)) events_->on_nudged();
     if (accepted_) send_queued();
     // At once, and not when poll() says so: a socket nearly always has room.
-    if (accepted_ && connection_->wants_write()) MW_CHECK_OK(connection_->write());
+    if (accepted_ && connection_->wants_write()) MW_CHECK_OK(write());
     MW_CHECK_OK(wait_and_move());
     if (fault_) return std::unexpected(*fault_);
     MW_CHECK_OK(check_deadlines());
@@ -152,7 +152,8 @@ Status Client::Worker::wait_and_move() {
                                 pollfd{.fd = wake_.get(), .events = POLLIN}};
   const bool more = connection_->has_more();
   const int64_t before_ns = now_ns();
-  if (::poll(waiting.data(), waiting.size(), more ? 0 : poll_timeout_ms()) < 0 && errno != EINTR) {
+  const int timeout_ms = more || can_send() ? 0 : poll_timeout_ms();
+  if (::poll(waiting.data(), waiting.size(), timeout_ms) < 0 && errno != EINTR) {
     return fail(ErrorCode::kIo, "broker: cannot wait for the network");
   }
   if (waiting[1].revents != 0) drain_wake();
@@ -163,6 +164,22 @@ Status Client::Worker::wait_and_move() {
   }
   if ((waiting[0].revents & POLLOUT) != 0) MW_CHECK_OK(connection_->write());
   return {};
+}
+
+// What waits in the queue and may go out. A message without an answer leaves its place in the window as soon as it is
+// written, and nobody wakes us for the next one.
+bool Client::Worker::can_send() const {
+  if (!accepted_ || in_flight_.ids_exhausted() || in_flight_.size() >= connection_->window()) return false;
+  const std::lock_guard lock(mutex_);
+  return !queue_.empty();
+}
+
+// A broker that closes says why before: that is worth more than that it can be written to no more.
+Status Client::Worker::write() {
+  Status written = connection_->write();
+  if (written) return written;
+  const Status heard = connection_->read();
+  return heard ? written : heard;
 }
 
 Status Client::Worker::read() {
@@ -246,92 +263,6 @@ void Client::Worker::say_goodbye() {
     send({.topic = options_.status_topic, .payload = options_.status(false), .qos = 1, .retain = true}, false);
   }
   connection_->close(kGoodbyeMs);
-}
-
-void Client::Worker::give_back(std::string_view why) {
-  std::deque<Message> unsent;
-  {
-    const std::lock_guard lock(mutex_);
-    connected_ = false;
-    unsent.swap(queue_);
-    queued_bytes_ = 0;
-    last_error_ = why;
-  }
-  in_flight_.clear([this](const InFlight::Waiting& waiting) {
-    if (waiting.report) report({.token = waiting.token, .outcome = Outcome::kUnanswered});
-  });
-  counters_.in_flight.store(0, std::memory_order_relaxed);
-  for (const Message& message : unsent) report({.token = message.token, .outcome = Outcome::kUnanswered});
-  events_->on_disconnected(why);
-}
-
-void Client::Worker::report(const Delivery& delivery) {
-  std::atomic<uint64_t>& counter = delivery.outcome == Outcome::kAccepted  ? counters_.accepted
-                                   : delivery.outcome == Outcome::kRefused ? counters_.refused
-                                                                           : counters_.unanswered;
-  counter.fetch_add(1, std::memory_order_relaxed);
-  events_->on_delivery(delivery);
-}
-
-void Client::Worker::on_accepted() {
-  accepted_ = true;
-  counters_.connects.fetch_add(1, std::memory_order_relaxed);
-  announce();
-  {
-    const std::lock_guard lock(mutex_);
-    connected_ = true;
-    last_error_.clear();
-  }
-  events_->on_connected();
-}
-
-void Client::Worker::on_answered(int packet_id, uint8_t reason) {
-  const std::optional<InFlight::Waiting> waiting = in_flight_.take(packet_id);
-  if (!waiting) {
-    counters_.strange.fetch_add(1, std::memory_order_relaxed);
-    return;
-  }
-  counters_.in_flight.store(in_flight_.size(), std::memory_order_relaxed);
-  const bool refused = reason >= kReasonFirstError;
-  if (!refused) worked_ = true;
-  if (!waiting->report) return;
-  report({.token = waiting->token, .outcome = refused ? Outcome::kRefused : Outcome::kAccepted, .reason = reason});
-}
-
-void Client::Worker::on_subscribed(int packet_id, std::string_view codes) {
-  if (packet_id != subscription_id_ || subscription_id_ == 0) {
-    counters_.strange.fetch_add(1, std::memory_order_relaxed);
-    return;
-  }
-  subscription_id_ = 0;
-  if (codes.size() != options_.filters.size()) {
-    fault_ =
-        Error{ErrorCode::kCorrupt,
-              fmt::format("broker {}:{} answered a subscription to {} filters with {} results; it does not keep to "
-                          "MQTT 5",
-                          options_.host, options_.port, options_.filters.size(), codes.size())};
-    return;
-  }
-  for (size_t i = 0; i < codes.size(); ++i) {
-    Status result;
-    if (static_cast<uint8_t>(codes[i]) >= kReasonFirstError) {
-      result = fail(ErrorCode::kRefused, "broker {}:{} refused the subscription to {}: {}", options_.host,
-                    options_.port, options_.filters[i], reason_name(static_cast<uint8_t>(codes[i])));
-    } else {
-      worked_ = true;
-    }
-    events_->on_subscribed(options_.filters[i], result);
-  }
-}
-
-void Client::Worker::on_inbound(std::string_view topic, std::string_view payload, bool retained) {
-  counters_.received.fetch_add(1, std::memory_order_relaxed);
-  counters_.received_bytes.fetch_add(payload.size(), std::memory_order_relaxed);
-  if (payload.size() > options_.inbound_limit) {
-    counters_.oversized.fetch_add(1, std::memory_order_relaxed);
-    return;
-  }
-  events_->on_message(topic, payload, retained);
 }
 
 bool Client::Worker::connected() const {

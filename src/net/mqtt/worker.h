@@ -55,6 +55,8 @@ class Client::Worker final : public ConnectionEvents, public std::enable_shared_
   void give_back(std::string_view why);
   void report(const Delivery& delivery);
   void wake() noexcept;
+  [[nodiscard]] bool can_send() const;
+  Status write();
   Status read();
   void drain_wake();
 
