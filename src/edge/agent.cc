@@ -26,6 +26,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kTickMs = 1000;
+constexpr int64_t kRestingStatusNs = 5'000'000'000;
 constexpr int64_t kPatienceMs = 10'000;
 // A source that ended by itself is in no hurry: its last verdicts may reach the broker.
 constexpr int64_t kDeliverNs = 20'000'000'000;
@@ -231,7 +232,7 @@ Status Agent::run() {
       retry_judges();
       monitor_.tick();
       if (uplink_) uplink_->tick(monitor_.system());
-      write_status("running");
+      refresh_status();
       service_.tick(assets_);
       next_tick = clock_.monotonic_ns() + int64_t{kTickMs} * 1'000'000;
     }
@@ -296,6 +297,18 @@ void Agent::reload_asset(Asset& asset, const AssetConfig& wanted) {
   }
   retries_.erase(asset.id());
   asset.set_bundle(wanted.bundle);
+}
+
+// While a machine stands still there is nothing to tell, and a file made anew each second costs an idle box more than
+// all else it does.
+void Agent::refresh_status() {
+  uint64_t activity = 0;
+  for (const auto& asset : assets_) activity += asset->activity();
+  const int64_t now_ns = clock_.monotonic_ns();
+  if (activity == status_activity_ && now_ns < next_status_ns_) return;
+  status_activity_ = activity;
+  next_status_ns_ = now_ns + kRestingStatusNs;
+  write_status("running");
 }
 
 void Agent::write_status(std::string_view state) {

@@ -52,6 +52,7 @@ class Agent {
   void retry_judges();
   bool handle_signal();
   [[nodiscard]] bool all_ended() const;
+  void refresh_status();
   void write_status(std::string_view state);
   void add_pages();
   Status open_uplink();
@@ -69,6 +70,8 @@ class Agent {
   int64_t started_ns_ = 0;
   bool started_ = false;
   bool status_failed_ = false;
+  uint64_t status_activity_ = 0;  // of all assets, when the status was written
+  int64_t next_status_ns_ = 0;
   Monitor monitor_;
   Service service_;
   std::unique_ptr<Uplink> uplink_;  // none without an mqtt section

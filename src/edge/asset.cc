@@ -188,6 +188,7 @@ Status Asset::offer(std::unique_ptr<Judge> judge) {
         config_.id, facts.channels, facts.length, facts.rate_hz, window.channels, window.length, window.rate_hz);
   }
   model_ = judge->facts().digest;
+  ++models_offered_;
   model_created_ns_ = judge->facts().created_wall_ns;
   lines_->add_model(model_, judge->facts().feature_names);
   summary_ = judge->summary();
@@ -198,6 +199,11 @@ Status Asset::offer(std::unique_ptr<Judge> judge) {
 }
 
 void Asset::give_up_judge() { loop_->give_up_judge(); }
+
+uint64_t Asset::activity() const {
+  const SourceCounters& source = source_->counters();
+  return source.frames.load() + source.refused.load() + counters_.strokes.get() + writer_->written() + models_offered_;
+}
 
 void Asset::tick() {
   const int64_t now_ns = clock_.monotonic_ns();

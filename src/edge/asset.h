@@ -79,6 +79,8 @@ class Asset {
   [[nodiscard]] bool ended() const { return ended_.load(std::memory_order_acquire); }
   [[nodiscard]] const Digest& model() const { return model_; }
   [[nodiscard]] nlohmann::json status() const;
+  // Grows with every sample, stroke, record and model: where it stands still, so does the machine. The control thread.
+  [[nodiscard]] uint64_t activity() const;
   // At a scrape, on the scraping thread.
   void update_metrics();
 
@@ -127,6 +129,7 @@ class Asset {
   std::thread thread_;
   std::atomic<bool> ended_{false};
   Digest model_;  // offered last
+  uint64_t models_offered_ = 0;
   // The writer's thread only: what the last record said, to log changes and not strokes.
   bool alarm_active_ = false;
   uint64_t silent_alarms_ = 0;  // raised, not logged: beyond max_calls_per_hour
