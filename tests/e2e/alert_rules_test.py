@@ -57,6 +57,7 @@ CASES = {
     "BrokerAway": gauge(f"edge_mqtt_connected{{{BOX}}}", "1+0", "0+0"),
     "MessagesRefused": counter(f"edge_mqtt_refused_total{{{BOX}}}", 0, 2),
     "OutboxClosed": gauge(f"edge_outbox_open{{{BOX}}}", "1+0", "0+0"),
+    "OutboxDamaged": counter(f"edge_outbox_read_failures_total{{{BOX}}}", 0, 1) + counter(f"edge_outbox_quarantined_total{{{BOX}}}", 0, 0),
     "OutboxHeadroomLow": gauge(f'edge_outbox_headroom_seconds{{{BOX},stream="scores"}}', "259200+0", "3600+0"),
     "MessagesDropped": counter(f'edge_outbox_dropped_total{{{BOX},stream="scores",reason="full"}}', 0, 5),
     "ProcessAlarm": gauge(f"edge_alarm_active{{{LABELS}}}", "0+0", "1+0"),

@@ -106,7 +106,8 @@ class Outbox {
   Outbox& operator=(const Outbox&) = delete;
 
   // Opens the file, or makes it, and finds what waits; again after the store closed itself. Each opening has a boot id
-  // of its own. kIo: the disk failed, try again later. A file that is no outbox is set aside, not overwritten.
+  // of its own. kIo: the disk failed, try again later: what it cannot read at the fourth attempt is counted as damaged.
+  // A file that is no outbox is set aside, not overwritten.
   Status open();
 
   // One group commit: when it returns without error all that it counts as stored survives a power cut. After a failed
@@ -153,6 +154,7 @@ class Outbox {
   Status format(outbox::BlockFile& file);
   Status read_checkpoints(outbox::BlockFile& file, bool& found);
   Status recover();
+  Status judge_reading(const std::array<outbox::RingScan, kStreams>& scans);
   void take_scan(size_t stream, const outbox::RingScan& scan);
   void quarantine(size_t stream, const outbox::Gap& gap);
   Status fill_gap(size_t stream, const outbox::Gap& gap);
@@ -201,7 +203,8 @@ class Outbox {
   uint64_t acknowledged_ = 0;  // since then
   uint64_t quarantined_ = 0;
   uint64_t unreadable_ = 0;
-  double rate_ = 0.0;  // bytes of scores per second
+  uint32_t unread_openings_ = 0;  // in a row, each given up because something could not be read
+  double rate_ = 0.0;             // bytes of scores per second
   int64_t rate_since_ns_ = 0;
   uint64_t rate_bytes_ = 0;
   std::mutex shown_mutex_;  // taken last

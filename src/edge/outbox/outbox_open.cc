@@ -18,6 +18,9 @@ using outbox::RingScan;
 namespace {
 
 constexpr uint64_t kNanosPerSecond = 1'000'000'000;
+// A bus or a card that stumbled may read at the next attempt what it could not read now; what it cannot read at this
+// one, it never will.
+constexpr uint32_t kReadAttempts = 4;
 // Fills the place of what was damaged, so that the next start finds an unbroken chain and does not count it again.
 constexpr uint16_t kFiller = 0xFFFF;
 
@@ -124,6 +127,7 @@ Status Outbox::recover() {
     bytes_[i] = outbox::RingBytes(*file_, mark.begin, mark.bytes);
     scans[i] = scan_ring(bytes_[i], state_.store, mark.tail, mark.head);
   }
+  MW_CHECK_OK(judge_reading(scans));
   const uint64_t known_next = state_.next_sequence;
   // Its numbers are not used again, even though nobody was told of them.
   for (const RingScan& scan : scans) {
@@ -145,6 +149,19 @@ Status Outbox::recover() {
     for (const Gap& gap : scans[i].gaps) MW_CHECK_OK(fill_gap(i, gap));
   }
   return {};
+}
+
+// What could not be read looks like damage and would be written over.
+Status Outbox::judge_reading(const std::array<RingScan, kStreams>& scans) {
+  const auto bad = std::ranges::find_if(scans, [](const RingScan& scan) { return !scan.unread; });
+  if (bad == scans.end() || ++unread_openings_ >= kReadAttempts) {
+    unread_openings_ = 0;
+    return {};
+  }
+  ++unreadable_;
+  return fail(ErrorCode::kIo, "outbox: {}: {} (attempt {} of {}; then it is taken for damaged)",
+              name(static_cast<Stream>(bad - scans.begin())), bad->unread.error().message, unread_openings_,
+              kReadAttempts);
 }
 
 void Outbox::take_scan(size_t stream, const RingScan& scan) {
@@ -171,7 +188,7 @@ void Outbox::take_scan(size_t stream, const RingScan& scan) {
 void Outbox::quarantine(size_t stream, const Gap& gap) {
   ++quarantined_;
   std::string bytes(std::min<uint64_t>({gap.to - gap.from, outbox::kMaxPayloadBytes, bytes_[stream].size()}), '\0');
-  bytes_[stream].read_what_can_be(gap.from, std::as_writable_bytes(std::span(bytes)));
+  (void)bytes_[stream].read_what_can_be(gap.from, std::as_writable_bytes(std::span(bytes)));
   const std::string head = fmt::format("{} position {} bytes {} kept {}\n", name(static_cast<Stream>(stream)), gap.from,
                                        gap.to - gap.from, bytes.size());
   // Where it cannot be kept it is counted all the same.

@@ -100,6 +100,49 @@ TEST(Outbox, OpensFromTheCheckpointThatCanBeRead) {
   EXPECT_EQ(disk.aside, 0U) << "what cannot be read now may be good";
 }
 
+TEST(Outbox, WhatCannotBeReadForAMomentIsNotTakenForDamage) {
+  FakeDisk disk;
+  FakeClock clock;
+  {
+    Outbox outbox(small(disk), clock);
+    ASSERT_TRUE(outbox.open());
+    for (uint64_t stroke = 1; stroke <= 20; ++stroke) append(outbox, Stream::kAlerts, stroke);
+  }
+  const size_t place = outbox::kRingsAt + 100;
+  Outbox outbox(small(disk), clock);
+  disk.unreadable = {place, place + 1};
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const Status opened = outbox.open();
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, ErrorCode::kIo);
+  }
+  disk.unreadable = {};
+  ASSERT_TRUE(outbox.open());
+  EXPECT_EQ(strokes(outbox, Stream::kAlerts).size(), 20U);
+  EXPECT_EQ(outbox.figures().quarantined, 0U);
+}
+
+TEST(Outbox, WhatIsNeverReadAgainIsDamageAndTheRestGoesOn) {
+  FakeDisk disk;
+  FakeClock clock;
+  {
+    Outbox outbox(small(disk), clock);
+    ASSERT_TRUE(outbox.open());
+    for (uint64_t stroke = 1; stroke <= 150; ++stroke) append(outbox, Stream::kAlerts, stroke);
+  }
+  const size_t place = outbox::kRingsAt + 100;
+  disk.unreadable = {place, place + 1};
+  Outbox outbox(small(disk), clock);
+  for (int attempt = 0; attempt < 3; ++attempt) ASSERT_FALSE(outbox.open());
+  ASSERT_TRUE(outbox.open());
+  EXPECT_EQ(outbox.figures().quarantined, 1U);
+  disk.unreadable = {};
+  const auto left = strokes(outbox, Stream::kAlerts);
+  ASSERT_FALSE(left.empty());
+  EXPECT_LT(left.size(), 150U);
+  EXPECT_EQ(left.back(), 150U);
+}
+
 TEST(Outbox, SaysSoWhereTheDiskReadsNothing) {
   FakeDisk disk;
   FakeClock clock;

@@ -26,13 +26,18 @@ Status RingBytes::write(uint64_t position, std::span<const std::byte> bytes) con
   return file_->write(begin_, bytes.subspan(first.size()));
 }
 
-void RingBytes::read_what_can_be(uint64_t position, std::span<std::byte> bytes) const {
-  if (read(position, bytes)) return;
+Status RingBytes::read_what_can_be(uint64_t position, std::span<std::byte> bytes) const {
+  if (read(position, bytes)) return {};
+  Status unread;
   constexpr size_t kBlock = 4096;
   for (size_t at = 0; at < bytes.size(); at += kBlock) {
     const auto block = bytes.subspan(at, std::min(kBlock, bytes.size() - at));
-    if (!read(position + at, block)) std::fill(block.begin(), block.end(), std::byte{0});
+    if (Status done = read(position + at, block); !done) {
+      std::fill(block.begin(), block.end(), std::byte{0});
+      unread = std::move(done);
+    }
   }
+  return unread;
 }
 
 void Ring::push(const Entry& entry) {
@@ -139,16 +144,21 @@ class Window {
     if (position < from_ || position + there > from_ + filled_) {
       from_ = position;
       filled_ = std::min<uint64_t>(buffer_.size(), end_ - std::min(position, end_));
-      bytes_.read_what_can_be(from_, std::span(buffer_).first(filled_));
+      if (Status done = bytes_.read_what_can_be(from_, std::span(buffer_).first(filled_)); !done) {
+        unread_ = std::move(done);
+      }
     }
     return std::span<const std::byte>(buffer_).subspan(position - from_, filled_ - (position - from_));
   }
+
+  [[nodiscard]] const Status& unread() const { return unread_; }
 
  private:
   static constexpr uint64_t kWindow = 1 << 20;
   const RingBytes& bytes_;
   uint64_t end_;
   std::vector<std::byte> buffer_;
+  Status unread_;
   uint64_t from_ = 0;
   uint64_t filled_ = 0;
 };
@@ -192,6 +202,7 @@ RingScan scan_ring(const RingBytes& bytes, uint32_t seed, uint64_t tail, uint64_
   if (position < known_head) scan.gaps.push_back({.from = position, .to = known_head});
   scan.head = std::max(position, known_head);
   scan.stale_until = scan.head;
+  scan.unread = window.unread();
   return scan;
 }
 

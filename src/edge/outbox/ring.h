@@ -33,8 +33,9 @@ class RingBytes {
   [[nodiscard]] uint64_t size() const { return size_; }
   [[nodiscard]] Status read(uint64_t position, std::span<std::byte> bytes) const;
   [[nodiscard]] Status write(uint64_t position, std::span<const std::byte> bytes) const;
-  // What cannot be read is zeros: one bad block must not keep the rest from being read.
-  void read_what_can_be(uint64_t position, std::span<std::byte> bytes) const;
+  // What cannot be read is zeros: one bad block must not keep the rest from being read. The error is that of the last
+  // such block.
+  Status read_what_can_be(uint64_t position, std::span<std::byte> bytes) const;
 
  private:
   BlockFile* file_ = nullptr;
@@ -84,6 +85,7 @@ struct RingScan {
   std::vector<Gap> gaps;            // damaged, with something good behind them or known to have been written
   uint64_t head = 0;
   uint64_t stale_until = 0;  // bytes from the head to here may hold what was cut off
+  Status unread;             // an error: some of it could not be read and was taken for zeros
 };
 // `known_head`: as far as the checkpoint saw it.
 RingScan scan_ring(const RingBytes& bytes, uint32_t seed, uint64_t tail, uint64_t known_head);
