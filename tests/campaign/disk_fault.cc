@@ -51,7 +51,7 @@ double sum_of(const std::string& page, const std::string& family, std::string_vi
 
 struct Phase {
   uint64_t count = 0;
-  uint64_t silent = 0;    // no verdict while it lasted
+  uint64_t silent = 0;    // no verdict while it lasted, of those of kTellingS and more
   uint64_t unnamed = 0;   // the log does not name the cause
   uint64_t unmended = 0;  // not back within kRecoverS
   double misses = 0.0;    // deadlines
@@ -72,6 +72,9 @@ struct Phase {
             {"longest_recovery_s", longest_recovery_s}};
   }
 };
+
+// A shared machine stands still for tenths of a second whatever the disk does: a shorter fault proves no silence.
+constexpr double kTellingS = 0.5;
 
 struct Cause {
   std::function<Status(bool)> set;
@@ -103,7 +106,7 @@ class Watch {
     MW_CHECK_OK(cause.set(false));
     const double ended = now_s();
     phase.verdicts += judged(after) - judged(before);
-    if (judged(after) <= judged(before)) ++phase.silent;
+    if (lasts_s >= kTellingS && judged(after) <= judged(before)) ++phase.silent;
     if (!eventually([this] { return in_order(); }, kRecoverS)) ++phase.unmended;
     phase.longest_recovery_s = std::max(phase.longest_recovery_s, now_s() - ended);
     phase.misses += misses(get(plan_.http_port, "/metrics")) - misses(before);
