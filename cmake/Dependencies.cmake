@@ -13,6 +13,8 @@ find_package(benchmark REQUIRED)
 find_package(CLI11 REQUIRED)
 pkg_check_modules(avutil REQUIRED IMPORTED_TARGET libavutil>=57.28)
 pkg_check_modules(sndfile REQUIRED IMPORTED_TARGET sndfile)
+pkg_check_modules(turbojpeg REQUIRED IMPORTED_TARGET libturbojpeg)
+pkg_check_modules(png REQUIRED IMPORTED_TARGET libpng)
 pkg_check_modules(matio REQUIRED IMPORTED_TARGET matio)
 pkg_check_modules(modbus REQUIRED IMPORTED_TARGET libmodbus>=3.1.6)
 # Benchmarks only: what we race against.

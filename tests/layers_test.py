@@ -42,7 +42,7 @@ TESTS = r".*(_test|_bench|_fuzz)\.cc|.*_fixture\.h"
 VENDORS = [
     (r"openssl/", r"src/base/digest\.cc|src/net/.*"),
     (r"libav", r"src/signal/.*"),
-    (r"(sndfile|matio)\.h", r"src/recording/.*"),
+    (r"(sndfile|matio|png|turbojpeg)\.h", r"src/recording/.*"),
     (r"google/protobuf/|.*\.pb\.h", r"src/onnx/.*"),
     (r"onnxruntime", r"src/inference/.*"),
     (r"toml\+\+/", r"src/edge/.*"),

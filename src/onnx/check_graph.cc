@@ -86,7 +86,8 @@ class Walk {
 
   Status node(const wire::GraphProto& graph, int index, uint64_t depth) {
     const auto& node = graph.node(index);
-    if (auto allowed = check_operator(node.domain(), node.op_type(), limits_.allow_loops); !allowed) {
+    if (auto allowed = check_operator(node.domain(), node.op_type(), limits_.allow_loops);
+        !allowed && !limits_.any_operator) {
       return with_context(std::move(allowed).error(), operator_name(node, index));
     }
     for (const auto& input : node.input()) {

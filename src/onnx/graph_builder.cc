@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "onnx/model.h"
 #include "onnx/types.h"
-#include "onnx/wire.pb.h"
+#include "onnx/wire_values.h"
 
 namespace millwright::onnx {
 namespace {
@@ -19,52 +19,6 @@ static_assert(std::endian::native == std::endian::little, "raw tensor data is li
 constexpr int64_t kIrVersion = 8;
 constexpr int64_t kMlOpset = 3;
 constexpr int64_t kMicrosoftOpset = 1;
-
-void set_value_info(wire::ValueInfoProto& info, std::string name, ElementType type, const Shape& shape) {
-  info.set_name(std::move(name));
-  auto* tensor = info.mutable_type()->mutable_tensor_type();
-  tensor->set_elem_type(data_type(type));
-  auto* dims = tensor->mutable_shape();  // present even where the rank is 0
-  for (const Dim& dim : shape) {
-    auto* out = dims->add_dim();
-    if (!dim.name.empty()) {
-      out->set_dim_param(dim.name);
-    } else {
-      out->set_dim_value(dim.size);
-    }
-  }
-}
-
-void set_attribute(wire::AttributeProto& out, const GraphBuilder::Attribute& in) {
-  using Kind = GraphBuilder::Attribute::Kind;
-  out.set_name(in.name);
-  switch (in.kind) {
-    case Kind::kInt:
-      out.set_type(wire::AttributeProto::INT);
-      out.set_i(in.i);
-      break;
-    case Kind::kFloat:
-      out.set_type(wire::AttributeProto::FLOAT);
-      out.set_f(in.f);
-      break;
-    case Kind::kString:
-      out.set_type(wire::AttributeProto::STRING);
-      out.set_s(in.s);
-      break;
-    case Kind::kInts:
-      out.set_type(wire::AttributeProto::INTS);
-      out.mutable_ints()->Add(in.ints.begin(), in.ints.end());
-      break;
-    case Kind::kFloats:
-      out.set_type(wire::AttributeProto::FLOATS);
-      out.mutable_floats()->Add(in.floats.begin(), in.floats.end());
-      break;
-    case Kind::kStrings:
-      out.set_type(wire::AttributeProto::STRINGS);
-      for (const std::string& text : in.strings) out.add_strings(text);
-      break;
-  }
-}
 
 }  // namespace
 
@@ -116,12 +70,13 @@ GraphBuilder& GraphBuilder::operator=(GraphBuilder&&) noexcept = default;
 
 std::string GraphBuilder::input(std::string name, ElementType type, Shape shape) {
   impl_->names.insert(name);
-  set_value_info(*impl_->model.mutable_graph()->add_input(), name, type, shape);
+  set_value_info(*impl_->model.mutable_graph()->add_input(), {.name = name, .type = type, .shape = std::move(shape)});
   return name;
 }
 
 void GraphBuilder::output(std::string name, ElementType type, Shape shape) {
-  set_value_info(*impl_->model.mutable_graph()->add_output(), std::move(name), type, shape);
+  set_value_info(*impl_->model.mutable_graph()->add_output(),
+                 {.name = std::move(name), .type = type, .shape = std::move(shape)});
 }
 
 std::string GraphBuilder::constant(std::span<const float> values, std::vector<int64_t> dims, std::string name) {

@@ -11,35 +11,9 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "onnx/value.h"
 
 namespace millwright::onnx {
-
-// A dimension is a size, or a name ("batch") for one that is known only at run time.
-struct Dim {
-  int64_t size = -1;
-  std::string name;
-  Dim(int64_t fixed) : size(fixed) {}                   // NOLINT(google-explicit-constructor): {"batch", 64} reads well
-  Dim(const char* symbol) : name(symbol) {}             // NOLINT(google-explicit-constructor)
-  Dim(std::string symbol) : name(std::move(symbol)) {}  // NOLINT(google-explicit-constructor)
-};
-using Shape = std::vector<Dim>;
-
-enum class ElementType {
-  kFloat,
-  kDouble,
-  kInt64,
-  kInt32,
-  kInt8,
-  kUint8,
-  kBool,
-  kFloat16,
-  kString,
-  kInt16,
-  kUint16,
-  kUint32,
-  kUint64,
-  kBfloat16,
-};
 
 class GraphBuilder {
  public:
@@ -57,16 +31,7 @@ class GraphBuilder {
   std::string constant(std::span<const int64_t> values, std::vector<int64_t> dims, std::string name = "");
   std::string scalar(float value);
 
-  struct Attribute {
-    std::string name;
-    enum class Kind { kInt, kFloat, kString, kInts, kFloats, kStrings } kind = Kind::kInt;
-    int64_t i = 0;
-    float f = 0.0F;
-    std::string s;
-    std::vector<int64_t> ints;
-    std::vector<float> floats;
-    std::vector<std::string> strings;
-  };
+  using Attribute = onnx::Attribute;
   static Attribute attribute(std::string name, int64_t value);
   static Attribute attribute(std::string name, int value) { return attribute(std::move(name), int64_t{value}); }
   static Attribute attribute(std::string name, float value);

@@ -11,6 +11,8 @@
 #include "onnx/operators.h"
 #include "onnx/types.h"
 #include "onnx/wire_scan.h"
+#include "onnx/wire_tensor.h"
+#include "onnx/wire_values.h"
 
 namespace millwright::onnx {
 namespace {
@@ -53,7 +55,7 @@ Status check_model(const wire::ModelProto& model, const Limits& limits) {
   if (!model.has_graph()) return fail(ErrorCode::kCorrupt, "model: not an ONNX file: it has no graph");
   std::set<std::string_view> domains;
   for (const auto& opset : model.opset_import()) {
-    if (!known_domain(opset.domain())) {
+    if (!known_domain(opset.domain()) && !limits.any_operator) {
       return fail(ErrorCode::kRefused, "model: it imports operators of the unknown domain {}", shown(opset.domain()));
     }
     if (!domains.insert(canonical_domain(opset.domain())).second) {
@@ -65,52 +67,46 @@ Status check_model(const wire::ModelProto& model, const Limits& limits) {
   return check_sizes(model.graph(), limits);
 }
 
-Result<Model> Model::parse(std::span<const std::byte> bytes, const Limits& limits) {
+Result<wire::ModelProto> parse_wire(std::span<const std::byte> bytes, const Limits& limits) {
   if (bytes.size() > std::min<uint64_t>(limits.max_model_bytes, std::numeric_limits<int>::max())) {
     return fail(ErrorCode::kTooLarge, "model: {} bytes, more than the limit of {}", bytes.size(),
                 limits.max_model_bytes);
   }
   if (bytes.empty()) return fail(ErrorCode::kCorrupt, "model: not an ONNX file: it is empty");
   static_cast<void>(MW_TRY(scan_wire(bytes, limits.max_nodes)));
-  auto impl = std::make_unique<Impl>();
+  wire::ModelProto proto;
   google::protobuf::io::CodedInputStream stream(reinterpret_cast<const uint8_t*>(bytes.data()),
                                                 static_cast<int>(bytes.size()));
   stream.SetTotalBytesLimit(static_cast<int>(bytes.size()));
   stream.SetRecursionLimit(kMaxWireDepth + 1);
-  if (!impl->proto.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage()) {
+  if (!proto.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage()) {
     return fail(ErrorCode::kCorrupt, "model: not an ONNX file, or cut short");
   }
-  MW_CHECK_OK(check_model(impl->proto, limits));
-  return Model(std::move(impl));
+  MW_CHECK_OK(check_model(proto, limits));
+  return proto;
 }
 
-Result<Bytes> Model::serialize() const {
-  const size_t size = impl_->proto.ByteSizeLong();
+Result<Bytes> write_wire(const wire::ModelProto& model) {
+  const size_t size = model.ByteSizeLong();
   if (size > static_cast<size_t>(std::numeric_limits<int>::max())) {
     return fail(ErrorCode::kTooLarge, "model: {} bytes, more than the 2 GiB that the format can hold", size);
   }
   Bytes bytes(size);
-  if (!impl_->proto.SerializeToArray(bytes.data(), static_cast<int>(size))) {
+  if (!model.SerializeToArray(bytes.data(), static_cast<int>(size))) {
     return fail(ErrorCode::kInvalidInput, "model: it cannot be written");
   }
   return bytes;
 }
 
-namespace {
-
-ValueInfo value_info(const wire::ValueInfoProto& info) {
-  ValueInfo out{.name = info.name(), .type = ElementType::kFloat, .shape = {}};
-  const auto& tensor = info.type().tensor_type();
-  out.type = element_type_from(tensor.elem_type()).value_or(ElementType::kFloat);
-  for (const auto& dim : tensor.shape().dim()) {
-    if (dim.has_dim_value() && dim.dim_value() >= 0) {
-      out.shape.emplace_back(dim.dim_value());
-    } else {
-      out.shape.emplace_back(dim.dim_param());
-    }
-  }
-  return out;
+Result<Model> Model::parse(std::span<const std::byte> bytes, const Limits& limits) {
+  auto impl = std::make_unique<Impl>();
+  impl->proto = MW_TRY(parse_wire(bytes, limits));
+  return Model(std::move(impl));
 }
+
+Result<Bytes> Model::serialize() const { return write_wire(impl_->proto); }
+
+namespace {
 
 void count_graph(const wire::GraphProto& graph, Summary& summary) {
   for (const auto& tensor : graph.initializer()) {

@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "onnx/graph_builder.h"
+#include "base/files.h"
+#include "onnx/value.h"
 
 namespace millwright::onnx {
 
@@ -21,13 +22,8 @@ struct Limits {
   uint64_t max_tensor_bytes = 512ULL << 20;  // one initializer or one statically known intermediate
   uint64_t max_rank = 8;
   uint64_t max_subgraph_depth = 2;
-  bool allow_loops = false;  // Loop and Scan: their run time has no bound
-};
-
-struct ValueInfo {
-  std::string name;
-  ElementType type = ElementType::kFloat;
-  Shape shape;
+  bool allow_loops = false;   // Loop and Scan: their run time has no bound
+  bool any_operator = false;  // for what our own runtime wrote, fused kernels and all; never for a model from outside
 };
 
 // What `inspect` shows.

@@ -6,7 +6,7 @@
 #include <optional>
 #include <span>
 
-#include "onnx/graph_builder.h"
+#include "onnx/value.h"
 
 namespace millwright::onnx {
 

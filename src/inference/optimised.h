@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What ONNX Runtime makes of a model before it runs it, as a model again.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "onnx/graph.h"
+#include "onnx/model.h"
+
+namespace millwright::inference {
+
+// Constants and BatchNorm folded, what does nothing taken out, types and shapes inferred, standard operators only: what
+// a pass over the graph begins with. Errors as Session::create. Runs what it folds: try the model first.
+Result<onnx::Graph> prepared_graph(std::span<const std::byte> model, const onnx::Limits& limits = {});
+
+// The kernels that would run, counted by "Operator" or "domain.Operator".
+struct Kernels {
+  std::map<std::string, uint64_t> counts;
+  uint64_t integer = 0;       // of the kinds that can be quantised, those that calculate with integers
+  uint64_t left_float = 0;    // of the same kinds, those that do not
+  uint64_t unfused_conv = 0;  // convolutions among the latter
+  uint64_t converters = 0;    // QuantizeLinear and DequantizeLinear left between kernels
+};
+Result<Kernels> kernels(std::span<const std::byte> model, const onnx::Limits& limits = {});
+
+}  // namespace millwright::inference
