@@ -72,10 +72,10 @@ class QdqWriter {
     return name;
   }
 
-  std::string add_node(const std::string& op, const std::string& about, std::vector<std::string> inputs,
-                       std::string output, std::optional<int64_t> axis = std::nullopt) {
+  // Without a name: their constants' names say whose they are, and a small model is a small file.
+  std::string add_node(const std::string& op, std::vector<std::string> inputs, std::string output,
+                       std::optional<int64_t> axis = std::nullopt) {
     Node node;
-    node.name = graph_.fresh_name(about + "_" + op);
     node.op = op;
     node.inputs = std::move(inputs);
     node.outputs = {std::move(output)};
@@ -103,11 +103,11 @@ class QdqWriter {
     }
     const auto channels = static_cast<int64_t>(layout.channels);
     const std::string name = node.inputs[1];
-    const std::vector<std::string> parts = {add_constant(name + "_quantized", onnx::tensor(told, weights.dims)),
-                                            add_constant(name + "_scale", onnx::tensor(scales, {channels})),
-                                            add_constant(name + "_zero_point", zero_points(0, {channels}, true))};
+    const std::vector<std::string> parts = {add_constant(name + "_q", onnx::tensor(told, weights.dims)),
+                                            add_constant(name + "_s", onnx::tensor(scales, {channels})),
+                                            add_constant(name + "_z", zero_points(0, {channels}, true))};
     if (bias != nullptr) node.inputs[2] = write_bias(node.inputs[2], *bias, scales, input_scale);
-    node.inputs[1] = add_node("DequantizeLinear", name, parts, graph_.fresh_name(name + "_dequantized"), layout.axis);
+    node.inputs[1] = add_node("DequantizeLinear", parts, graph_.fresh_name(name + "_dq"), layout.axis);
   }
 
   // Symmetric, one a channel; so large at least that no pair is clipped and the channel's bias has room.
@@ -145,16 +145,14 @@ class QdqWriter {
           std::clamp(std::nearbyint(static_cast<double>(bias.floats()[c]) / scales[c]), -kMaxBias, kMaxBias));
     }
     const auto channels = static_cast<int64_t>(scales.size());
-    const std::vector<std::string> parts = {
-        add_constant(name + "_quantized", onnx::tensor(told, {channels})),
-        add_constant(name + "_scale", onnx::tensor(scales, {channels})),
-        add_constant(name + "_zero_point", onnx::tensor(std::vector<int32_t>(scales.size(), 0), {channels}))};
-    return add_node("DequantizeLinear", name, parts, graph_.fresh_name(name + "_dequantized"), 0);
+    const std::vector<std::string> parts = {add_constant(name + "_q", onnx::tensor(told, {channels})),
+                                            add_constant(name + "_s", onnx::tensor(scales, {channels}))};
+    return add_node("DequantizeLinear", parts, graph_.fresh_name(name + "_dq"), 0);
   }
 
   std::vector<std::string> scale_and_zero(const std::string& name, const ActivationScale& scale) {
-    return {add_constant(name + "_scale", onnx::tensor(std::span(&scale.scale, 1), {})),
-            add_constant(name + "_zero_point", zero_points(scale.zero_point, {}, is_symmetric_))};
+    return {add_constant(name + "_s", onnx::tensor(std::span(&scale.scale, 1), {})),
+            add_constant(name + "_z", zero_points(scale.zero_point, {}, is_symmetric_))};
   }
 
   // The other operand of an Add or Mul, where it is constant.
@@ -174,9 +172,9 @@ class QdqWriter {
       }
       Tensor tensor = onnx::tensor(told, constant->dims);
       if (is_symmetric_) tensor.type = onnx::ElementType::kInt8;
-      std::vector<std::string> parts = {add_constant(input + "_quantized", std::move(tensor))};
+      std::vector<std::string> parts = {add_constant(input + "_q", std::move(tensor))};
       for (std::string& part : scale_and_zero(input, scale)) parts.push_back(std::move(part));
-      input = add_node("DequantizeLinear", input, parts, graph_.fresh_name(input + "_dequantized"));
+      input = add_node("DequantizeLinear", parts, graph_.fresh_name(input + "_dq"));
     }
   }
 
@@ -186,7 +184,7 @@ class QdqWriter {
     const std::vector<std::string> scale = scale_and_zero(value, scales_.find(value)->second);
     const auto is_input = std::ranges::any_of(graph_.inputs, [&](const auto& input) { return input.name == value; });
     const std::string from = is_input ? value : graph_.fresh_name(value + "_float");
-    const std::string to = is_input ? graph_.fresh_name(value + "_dequantized") : value;
+    const std::string to = is_input ? graph_.fresh_name(value + "_dq") : value;
     for (Node& node : graph_.nodes) {
       if (is_input) {
         std::ranges::replace(node.inputs, value, to);
@@ -194,9 +192,8 @@ class QdqWriter {
         std::ranges::replace(node.outputs, value, from);
       }
     }
-    const std::string told =
-        add_node("QuantizeLinear", value, {from, scale[0], scale[1]}, graph_.fresh_name(value + "_quantized"));
-    add_node("DequantizeLinear", value, {told, scale[0], scale[1]}, to);
+    const std::string told = add_node("QuantizeLinear", {from, scale[0], scale[1]}, graph_.fresh_name(value + "_q"));
+    add_node("DequantizeLinear", {told, scale[0], scale[1]}, to);
   }
 
   Graph& graph_;
@@ -216,6 +213,13 @@ bool is_quantised_already(const Graph& graph) {
   });
 }
 
+// So that each layer can be named by whoever wants it in float.
+void name_nodes(Graph& graph) {
+  for (Node& node : graph.nodes) {
+    if (node.name.empty()) node.name = graph.fresh_name(node.op);
+  }
+}
+
 }  // namespace
 
 ActivationScale activation_scale(const Range& range, bool is_symmetric) {
@@ -229,38 +233,41 @@ ActivationScale activation_scale(const Range& range, bool is_symmetric) {
           .zero_point = static_cast<int>(std::clamp(std::nearbyint(-range.low / scale), 0.0F, kActivationSteps))};
 }
 
-Status write_qdq(Graph& graph, const QuantPlan& plan, const Ranges& ranges, const QdqForm& form) {
-  for (const std::string& value : plan.activations) {
-    if (!ranges.contains(leader(plan, value))) {
-      return fail(ErrorCode::kInvalidInput, "quantise: no range of '{}' was measured", leader(plan, value));
-    }
-  }
-  QdqWriter(graph, plan, ranges, form).run();
-  onnx::remove_unused(graph);
-  return {};
-}
-
-Result<Quantized> quantize_int8(std::span<const std::byte> model, recording::Dataset& samples,
-                                const QuantizeOptions& options) {
+Result<Int8Quantizer> Int8Quantizer::create(std::span<const std::byte> model, recording::Dataset& samples,
+                                            const CalibrationOptions& options) {
   Graph raw = MW_TRY(Graph::parse(model));
   if (is_quantised_already(raw)) {
     return fail(ErrorCode::kInvalidInput, "quantise: the model is quantised already; begin with the one in float");
   }
   MW_CHECK_OK(onnx::raise_opset(raw));
-  Graph graph = MW_TRY(inference::prepared_graph(MW_TRY(raw.serialize())));
-  Quantized out;
-  out.plan = plan_quantization(graph, options.float_nodes);
-  if (out.plan.weighted.empty()) {
-    return fail(ErrorCode::kInvalidInput, "quantise: nothing can be quantised{}{}",
-                out.plan.left_float.empty() ? ": it has no Conv, Gemm or MatMul" : ": ",
-                out.plan.left_float.empty() ? "" : out.plan.left_float[0].node + ": " + out.plan.left_float[0].why);
+  const Bytes raised = MW_TRY(raw.serialize());
+  Graph graph = MW_TRY(inference::prepared_graph(raised));
+  name_nodes(graph);
+  QuantPlan plan = plan_quantization(graph, {});
+  if (plan.weighted.empty()) {
+    return fail(ErrorCode::kInvalidInput, "quantise: nothing can be quantised: {}",
+                plan.left_float.empty() ? "it has no Conv, Gemm or MatMul"
+                                        : plan.left_float[0].node + ": " + plan.left_float[0].why);
   }
   std::vector<std::string> watched;
-  for (const std::string& value : out.plan.activations) {
-    if (!out.plan.follows.contains(value)) watched.push_back(value);
+  for (const std::string& value : plan.activations) {
+    if (!plan.follows.contains(value)) watched.push_back(value);
   }
-  out.ranges = MW_TRY(calibrate(graph, watched, samples, options.calibration));
-  MW_CHECK_OK(write_qdq(graph, out.plan, out.ranges, options.form));
+  Int8Quantizer out(std::move(graph), std::move(plan));
+  out.ranges_ = MW_TRY(calibrate(out.graph_, watched, samples, options));
+  return out;
+}
+
+Result<Quantized> Int8Quantizer::quantize(const QdqForm& form, const std::set<std::string>& float_nodes) const {
+  Graph graph = graph_.copy();
+  Quantized out{.model = {}, .plan = plan_quantization(graph, float_nodes)};
+  for (const std::string& value : out.plan.activations) {
+    if (!ranges_.contains(leader(out.plan, value))) {
+      return fail(ErrorCode::kInvalidInput, "quantise: no range of '{}' was measured", leader(out.plan, value));
+    }
+  }
+  QdqWriter(graph, out.plan, ranges_, form).run();
+  onnx::remove_unused(graph);
   out.model = MW_TRY(graph.serialize());
   return out;
 }

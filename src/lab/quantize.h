@@ -27,22 +27,34 @@ struct QdqForm {
   bool full_weights = false;
 };
 
-struct QuantizeOptions {
-  CalibrationOptions calibration;
-  QdqForm form;
-  std::set<std::string> float_nodes;  // by name
-};
-
 struct Quantized {
   Bytes model;
   QuantPlan plan;
-  Ranges ranges;  // of plan.activations
 };
 
-// The whole way of one model: raised to a new operator set, prepared, planned, calibrated, written. kInvalidInput:
-// there is nothing to quantise, it is quantised already, or the samples do not fit; kUnsupported: raise_opset()'s.
-Result<Quantized> quantize_int8(std::span<const std::byte> model, recording::Dataset& samples,
-                                const QuantizeOptions& options = {});
+// One model, prepared and calibrated once; written as often as somebody wants to try another choice of layers.
+class Int8Quantizer {
+ public:
+  // Raised to a new operator set, prepared, planned, calibrated. kInvalidInput: there is nothing to quantise, it is
+  // quantised already, or the samples do not fit; kUnsupported: raise_opset()'s.
+  static Result<Int8Quantizer> create(std::span<const std::byte> model, recording::Dataset& samples,
+                                      const CalibrationOptions& options = {});
+
+  // `float_nodes`, by name, stay as they are.
+  [[nodiscard]] Result<Quantized> quantize(const QdqForm& form = {},
+                                           const std::set<std::string>& float_nodes = {}) const;
+
+  // In float, with all values' shapes; its nodes' names are what float_nodes names.
+  [[nodiscard]] const onnx::Graph& graph() const { return graph_; }
+  [[nodiscard]] const QuantPlan& plan() const { return plan_; }  // with no layer left in float
+  [[nodiscard]] const Ranges& ranges() const { return ranges_; }
+
+ private:
+  Int8Quantizer(onnx::Graph graph, QuantPlan plan) : graph_(std::move(graph)), plan_(std::move(plan)) {}
+  onnx::Graph graph_;
+  QuantPlan plan_;
+  Ranges ranges_;
+};
 
 // Scale and zero point of an 8-bit value.
 struct ActivationScale {
@@ -50,8 +62,5 @@ struct ActivationScale {
   int zero_point = 0;
 };
 ActivationScale activation_scale(const Range& range, bool is_symmetric);
-
-// The last step alone.
-Status write_qdq(onnx::Graph& graph, const QuantPlan& plan, const Ranges& ranges, const QdqForm& form);
 
 }  // namespace millwright::lab

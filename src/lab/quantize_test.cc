@@ -16,10 +16,15 @@ namespace {
 
 using ::testing::HasSubstr;
 
-QuantizeOptions with(CalibrationMethod method) {
-  QuantizeOptions options;
-  options.calibration.method = method;
-  return options;
+Result<Quantized> quantized(const Bytes& model, recording::Dataset& samples, CalibrationMethod method,
+                            const QdqForm& form = {}) {
+  const auto quantizer = Int8Quantizer::create(model, samples, {.method = method});
+  if (!quantizer) return std::unexpected(quantizer.error());
+  return quantizer->quantize(form);
+}
+
+Result<Quantized> quantized(const Bytes& model, recording::Dataset& samples, const QdqForm& form = {}) {
+  return quantized(model, samples, CalibrationMethod::kMinMax, form);
 }
 
 TEST(Quantize, EveryProductIsAnIntegerKernelAndTheAnswerStays) {
@@ -28,7 +33,7 @@ TEST(Quantize, EveryProductIsAnIntegerKernelAndTheAnswerStays) {
   FakeDataset fresh(256, {2, 8, 8}, 8);
   for (const auto method : {CalibrationMethod::kMinMax, CalibrationMethod::kEntropy, CalibrationMethod::kPercentile,
                             CalibrationMethod::kMse}) {
-    const auto after = quantize_int8(before, samples, with(method));
+    const auto after = quantized(before, samples, method);
     ASSERT_TRUE(after) << after.error().message;
     EXPECT_EQ(after->plan.weighted.size(), 3U);
     EXPECT_TRUE(after->plan.left_float.empty());
@@ -45,21 +50,21 @@ TEST(Quantize, EveryProductIsAnIntegerKernelAndTheAnswerStays) {
 
 TEST(Quantize, TheSameInputsGiveTheSameBytes) {
   FakeDataset samples(16, {2, 8, 8}, 7);
-  const auto once = quantize_int8(residual_network(), samples);
-  const auto twice = quantize_int8(residual_network(), samples);
+  const auto once = quantized(residual_network(), samples);
+  const auto twice = quantized(residual_network(), samples);
   ASSERT_TRUE(once && twice);
   EXPECT_EQ(once->model, twice->model);
 }
 
 TEST(Quantize, ANamedLayerStaysInFloat) {
   FakeDataset samples(16, {2, 8, 8}, 7);
-  QuantizeOptions options;
-  const auto graph = inference::prepared_graph(residual_network());
-  ASSERT_TRUE(graph);
-  for (const auto& node : graph->nodes) {
-    if (node.op == "Gemm") options.float_nodes.insert(node.name);
+  const auto quantizer = Int8Quantizer::create(residual_network(), samples);
+  ASSERT_TRUE(quantizer) << quantizer.error().message;
+  std::set<std::string> float_nodes;
+  for (const auto& node : quantizer->graph().nodes) {
+    if (node.op == "Gemm") float_nodes.insert(node.name);
   }
-  const auto after = quantize_int8(residual_network(), samples, options);
+  const auto after = quantizer->quantize({}, float_nodes);
   ASSERT_TRUE(after) << after.error().message;
   EXPECT_EQ(after->plan.weighted.size(), 2U);
   ASSERT_EQ(after->plan.left_float.size(), 1U);
@@ -68,32 +73,32 @@ TEST(Quantize, ANamedLayerStaysInFloat) {
 
 TEST(Quantize, OlderOperatorSetsAreRaisedOrRefused) {
   FakeDataset samples(4, {2, 8, 8}, 7);
-  EXPECT_TRUE(quantize_int8(residual_network(11), samples));
-  const auto old = quantize_int8(residual_network(10), samples);
+  EXPECT_TRUE(quantized(residual_network(11), samples));
+  const auto old = quantized(residual_network(10), samples);
   ASSERT_FALSE(old);
   EXPECT_THAT(old.error().message, HasSubstr("operator set 10"));
 }
 
 TEST(Quantize, RefusesWhatItCannotDoAndSaysWhy) {
   FakeDataset samples(4, {2, 8, 8}, 7);
-  const auto once = quantize_int8(residual_network(), samples);
+  const auto once = quantized(residual_network(), samples);
   ASSERT_TRUE(once);
-  const auto twice = quantize_int8(once->model, samples);
+  const auto twice = quantized(once->model, samples);
   ASSERT_FALSE(twice);
   EXPECT_THAT(twice.error().message, HasSubstr("quantised already"));
 
   FakeDataset none(0, {2, 8, 8}, 7);
-  const auto empty = quantize_int8(residual_network(), none);
+  const auto empty = quantized(residual_network(), none);
   ASSERT_FALSE(empty);
   EXPECT_THAT(empty.error().message, HasSubstr("no samples"));
 
   FakeDataset wrong(4, {3, 8, 8}, 7);
-  const auto shape = quantize_int8(residual_network(), wrong);
+  const auto shape = quantized(residual_network(), wrong);
   ASSERT_FALSE(shape);
   EXPECT_THAT(shape.error().message, HasSubstr("(3, 8, 8)"));
 
   samples.samples[130] = std::numeric_limits<float>::quiet_NaN();
-  const auto nan = quantize_int8(residual_network(), samples);
+  const auto nan = quantized(residual_network(), samples);
   ASSERT_FALSE(nan);
   EXPECT_THAT(nan.error().message, HasSubstr("sample 1"));
 }
@@ -102,9 +107,8 @@ TEST(Quantize, RefusesWhatItCannotDoAndSaysWhy) {
 TEST(Quantize, NoPairOfWeightsCanBeClippedByA16BitSum) {
   FakeDataset samples(4, {2, 8, 8}, 7);
   for (const bool full : {false, true}) {
-    QuantizeOptions options;
-    options.form.full_weights = full;
-    const auto after = quantize_int8(residual_network(), samples, options);
+    const QdqForm form{.full_weights = full};
+    const auto after = quantized(residual_network(), samples, form);
     ASSERT_TRUE(after);
     const auto graph = onnx::Graph::parse(after->model);
     ASSERT_TRUE(graph);
@@ -126,9 +130,8 @@ TEST(Quantize, NoPairOfWeightsCanBeClippedByA16BitSum) {
 
 TEST(Quantize, SymmetricActivationsAreSignedWithoutAZeroPoint) {
   FakeDataset samples(16, {2, 8, 8}, 7);
-  QuantizeOptions options;
-  options.form.symmetric_activations = true;
-  const auto after = quantize_int8(residual_network(), samples, options);
+  const QdqForm form{.symmetric_activations = true};
+  const auto after = quantized(residual_network(), samples, form);
   ASSERT_TRUE(after) << after.error().message;
   const auto graph = onnx::Graph::parse(after->model);
   ASSERT_TRUE(graph);
