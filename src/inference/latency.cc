@@ -33,33 +33,61 @@ double empty_loop(const Clock& clock, double ms) {
   return ms_between(start, now);
 }
 
-// `run` is false where the model failed.
-Result<LatencyReport> measure(const std::function<bool()>& run, const Session& session, const LatencyOptions& options) {
+// What is measured: false where the model failed.
+struct Subject {
+  std::function<bool()> run;
+  const Session& session;
+};
+
+struct Taken {
+  double empty_ms = kLongestEmptyMs;  // as long as the shortest call
+  std::vector<double> took;
+  std::vector<double> empty;
+};
+
+Result<double> time_once(const Subject& subject, const Clock& clock) {
+  const int64_t start = clock.monotonic_ns();
+  const bool good = subject.run();
+  const double ms = ms_between(start, clock.monotonic_ns());
+  if (!good) return fail(ErrorCode::kInvalidInput, "bench: {}", subject.session.last_error());
+  return ms;
+}
+
+LatencyReport report_of(const Subject& subject, Taken& taken) {
+  LatencyReport report;
+  report.n = taken.took.size();
+  report.ms = percentiles(taken.took);
+  report.p999_proven = report.n >= kProvenP999;
+  report.throughput_per_s = static_cast<double>(subject.session.batch()) * 1e3 / report.ms.mean;
+  report.provider = subject.session.provider();
+  report.empty_ms = percentiles(taken.empty);
+  return report;
+}
+
+// One call of each in turn: whatever the machine does meets them all.
+Result<std::vector<LatencyReport>> measure(std::span<const Subject> subjects, const LatencyOptions& options) {
   MW_CHECK_OK(check_options(options));
   const SystemClock clock;
-  double empty_ms = kLongestEmptyMs;
+  std::vector<Taken> taken(subjects.size());
   for (uint64_t i = 0; i < options.warmup; ++i) {
-    const int64_t start = clock.monotonic_ns();
-    if (!run()) return fail(ErrorCode::kInvalidInput, "bench: {}", session.last_error());
-    empty_ms = std::min(empty_ms, ms_between(start, clock.monotonic_ns()));
+    for (size_t s = 0; s < subjects.size(); ++s) {
+      taken[s].empty_ms = std::min(taken[s].empty_ms, MW_TRY(time_once(subjects[s], clock)));
+    }
   }
-  std::vector<double> took(options.iterations);
-  std::vector<double> empty(options.iterations);
+  for (Taken& one : taken) {
+    one.took.reserve(options.iterations);
+    one.empty.reserve(options.iterations);
+  }
   for (uint64_t i = 0; i < options.iterations; ++i) {
-    const int64_t start = clock.monotonic_ns();
-    const bool good = run();
-    took[i] = ms_between(start, clock.monotonic_ns());
-    if (!good) return fail(ErrorCode::kInvalidInput, "bench: {}", session.last_error());
-    empty[i] = empty_loop(clock, empty_ms);
+    for (size_t s = 0; s < subjects.size(); ++s) {
+      taken[s].took.push_back(MW_TRY(time_once(subjects[s], clock)));
+      taken[s].empty.push_back(empty_loop(clock, taken[s].empty_ms));
+    }
   }
-  LatencyReport report;
-  report.n = options.iterations;
-  report.ms = percentiles(took);
-  report.p999_proven = report.n >= kProvenP999;
-  report.throughput_per_s = static_cast<double>(session.batch()) * 1e3 / report.ms.mean;
-  report.provider = session.provider();
-  report.empty_ms = percentiles(empty);
-  return report;
+  std::vector<LatencyReport> reports;
+  reports.reserve(subjects.size());
+  for (size_t s = 0; s < subjects.size(); ++s) reports.push_back(report_of(subjects[s], taken[s]));
+  return reports;
 }
 
 std::vector<signal::Window> cut(const signal::FeatureSpec& spec, std::span<const float> samples) {
@@ -123,15 +151,26 @@ Percentiles percentiles(std::span<double> values) {
 }
 
 Result<LatencyReport> measure_session(Session& session, const LatencyOptions& options) {
-  return measure([&] { return session.run(); }, session, options);
+  return MW_TRY(measure_sessions(std::span(&session, 1), options)).front();
+}
+
+Result<std::vector<LatencyReport>> measure_sessions(std::span<Session> sessions, const LatencyOptions& options) {
+  std::vector<Subject> subjects;
+  subjects.reserve(sessions.size());
+  for (Session& session : sessions) {
+    subjects.push_back({.run = [&session] { return session.run(); }, .session = session});
+  }
+  return measure(subjects, options);
 }
 
 Result<LatencyReport> measure_scorer(Scorer& scorer, const signal::Window& window, const LatencyOptions& options) {
-  const auto run = [&] {
-    scorer.extract(window, 0);
-    return scorer.features().run(1);
-  };
-  return measure(run, scorer.features().session(), options);
+  const Subject subject{.run =
+                            [&] {
+                              scorer.extract(window, 0);
+                              return scorer.features().run(1);
+                            },
+                        .session = scorer.features().session()};
+  return MW_TRY(measure(std::span(&subject, 1), options)).front();
 }
 
 Result<WindowsReport> bench_windows(const signal::FeatureSpec& spec, const FeatureModel& model,

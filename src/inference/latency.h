@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "inference/scorer.h"
@@ -44,6 +45,9 @@ struct LatencyReport {
 
 // kInvalidInput: options out of range, or the model fails.
 Result<LatencyReport> measure_session(Session& session, const LatencyOptions& options);
+
+// Several in one run, one call of each in turn: only so are their times comparable. In the order of `sessions`.
+Result<std::vector<LatencyReport>> measure_sessions(std::span<Session> sessions, const LatencyOptions& options);
 
 // The same for window -> features -> score, one at a time.
 Result<LatencyReport> measure_scorer(Scorer& scorer, const signal::Window& window, const LatencyOptions& options);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/quantize.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -11,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/millwright/command.h"
+#include "apps/millwright/samples.h"
 #include "base/digest.h"
 #include "base/files.h"
 #include "base/nearest_word.h"
@@ -19,16 +18,13 @@
 #include "lab/calibration_record.h"
 #include "lab/compare.h"
 #include "lab/float_layers.h"
-#include "lab/labels.h"
+#include "lab/half.h"
 #include "model/json_fields.h"
-#include "recording/image.h"
 
 namespace millwright::apps {
 namespace {
 
 using nlohmann::json;
-
-constexpr uint64_t kMaxModelBytes = 512ULL << 20;
 
 struct Options {
   std::filesystem::path model;
@@ -38,79 +34,24 @@ struct Options {
   std::filesystem::path out;
   std::string preprocess;
   std::string method = "entropy";
+  std::string precision = "int8";
   double max_drop = 1.5;
   std::vector<std::string> float_layers;
   lab::QdqForm form;
   bool as_json = false;
 };
 
-// A line on a terminal that is written over; nothing where nobody looks.
-std::function<void(size_t, size_t)> progress(const char* what) {
-  if (::isatty(STDERR_FILENO) == 0) return {};
-  return [what](size_t done, size_t all) {
-    if (done != all && done % std::max<size_t>(all / 100, 1) != 0) return;
-    fmt::print(stderr, "\r{} {} of {}{}", what, done, all, done == all ? "\n" : "");
-    std::fflush(stderr);
-  };
-}
-
-json to_json(const lab::Comparison& comparison) {
-  return {{"metric", lab::name(comparison.metric)},
-          {"n", comparison.n},
-          {"metric_a", comparison.metric_a},
-          {"metric_b", comparison.metric_b},
-          {"drop", comparison.drop},
-          {"drop_ci95", {comparison.drop_ci95.low, comparison.drop_ci95.high}},
-          {"agreement", comparison.agreement},
-          {"max_abs_diff", comparison.max_abs_diff}};
-}
-
-Result<Bytes> read_model(const std::filesystem::path& path) {
-  Bytes bytes = MW_TRY(read_file(path, kMaxModelBytes));
-  (void)MW_TRY_IN(path.string(), onnx::Model::parse(bytes));
-  return bytes;
-}
-
-// An array, or a folder of pictures.
-Result<std::unique_ptr<recording::Dataset>> open_samples(const std::filesystem::path& path,
-                                                         const std::string& preprocess) {
-  if (!std::filesystem::is_directory(path)) return recording::open_dataset(path);
-  return recording::open_image_folder(path, MW_TRY(recording::parse_preprocess(preprocess)));
-}
-
-// Out of a file, or from the samples themselves.
-Result<std::vector<double>> labels_of(const std::filesystem::path& path, const recording::Dataset& samples) {
-  if (!path.empty()) return lab::read_labels(path, samples.size());
-  return std::vector<double>(samples.labels().begin(), samples.labels().end());
-}
-
-struct Compared {
-  std::filesystem::path a;
-  std::filesystem::path b;
-  std::filesystem::path data;
-  std::filesystem::path labels;
-  std::string preprocess;
-  bool as_json = false;
-};
-
-Result<int> compare(const Compared& what) {
-  const Bytes a = MW_TRY(read_model(what.a));
-  const Bytes b = MW_TRY(read_model(what.b));
-  const auto samples = MW_TRY(open_samples(what.data, what.preprocess));
-  lab::CompareOptions options;
-  options.progress = progress("compared");
-  options.labels = MW_TRY(labels_of(what.labels, *samples));
-  const auto comparison = MW_TRY(lab::compare_models(a, b, *samples, options));
-  if (what.as_json) {
-    fmt::print("{}\n", model::json_line(to_json(comparison)));
-  } else {
-    fmt::print("{} {:.4g} and {:.4g} of {} samples: drop {:.4g} (95 % interval {:.4g} to {:.4g})\n",
-               lab::name(comparison.metric), comparison.metric_a, comparison.metric_b, comparison.n, comparison.drop,
-               comparison.drop_ci95.low, comparison.drop_ci95.high);
-    fmt::print("the same on {:.2f} % of samples; largest difference of an output {:.4g}\n",
-               100.0 * comparison.agreement, comparison.max_abs_diff);
+void print_gate(const Options& options, const json& report) {
+  if (!report.contains("gate")) {
+    fmt::print("not validated: --validation says what it has cost\n");
+    return;
   }
-  return 0;
+  const json& gate = report["gate"];
+  fmt::print("{} {:.4g} before, {:.4g} after, {} samples: drop {:.3g} (95 % interval {:.3g} to {:.3g}), gate {}: {}\n",
+             gate["metric"].get<std::string>(), gate["metric_a"].get<double>(), gate["metric_b"].get<double>(),
+             gate["n"].get<size_t>(), gate["drop"].get<double>(), gate["drop_ci95"][0].get<double>(),
+             gate["drop_ci95"][1].get<double>(), options.max_drop, report["held"].get<bool>() ? "held" : "NOT HELD");
+  if (report.contains("next")) fmt::print("nothing was written; {}\n", report["next"].get<std::string>());
 }
 
 void print_report(const Options& options, const json& report) {
@@ -125,16 +66,7 @@ void print_report(const Options& options, const json& report) {
     fmt::print("  {:<40} {:6.1f} dB  {:+6.2f} dB\n", layer["node"].get<std::string>(), layer["sqnr_db"].get<double>(),
                layer["gain_db"].get<double>());
   }
-  if (!report.contains("gate")) {
-    fmt::print("not validated: --validation says what it has cost\n");
-    return;
-  }
-  const json& gate = report["gate"];
-  fmt::print("{} {:.4g} before, {:.4g} after, {} samples: drop {:.3g} (95 % interval {:.3g} to {:.3g}), gate {}: {}\n",
-             gate["metric"].get<std::string>(), gate["metric_a"].get<double>(), gate["metric_b"].get<double>(),
-             gate["n"].get<size_t>(), gate["drop"].get<double>(), gate["drop_ci95"][0].get<double>(),
-             gate["drop_ci95"][1].get<double>(), options.max_drop, report["held"].get<bool>() ? "held" : "NOT HELD");
-  if (report.contains("next")) fmt::print("nothing was written; {}\n", report["next"].get<std::string>());
+  print_gate(options, report);
 }
 
 // Names on the command line, each of them a layer.
@@ -167,7 +99,53 @@ Status write_results(const Options& options, const lab::Quantized& quantized, co
   return write_file_atomic(stem + ".calibration.cache", lab::tensorrt_cache(record));
 }
 
+lab::Gate gate_of(const Options& options, std::span<const std::byte> before, recording::Dataset& validation,
+                  std::vector<double> labels) {
+  lab::Gate gate{.before = before, .validation = validation, .compare = {}, .max_drop = options.max_drop};
+  gate.compare.progress = progress("validated");
+  gate.compare.labels = std::move(labels);
+  return gate;
+}
+
+Result<int> quantize_to_half(const Options& options) {
+  const Bytes before = MW_TRY(read_model(options.model));
+  (void)MW_TRY_IN(options.model.string(), inference::try_model(before));
+  const auto samples = MW_TRY(open_samples(options.calibration, options.preprocess));
+  const auto half =
+      MW_TRY_IN(options.model.string(), lab::to_half(before, *samples, {.progress = progress("ranges measured")}));
+  json report = {{"precision", "fp16"},
+                 {"bytes_before", before.size()},
+                 {"bytes_after", half.model.size()},
+                 {"half_nodes", half.half_nodes},
+                 {"left_float", json::array()}};
+  for (const auto& node : half.left_float) report["left_float"].push_back({{"node", node.node}, {"why", node.why}});
+  bool held = true;
+  if (!options.validation.empty()) {
+    const auto validation = MW_TRY(open_samples(options.validation, options.preprocess));
+    const auto gate = gate_of(options, before, *validation, MW_TRY(labels_of(options.labels, *validation)));
+    const auto cost = MW_TRY(lab::compare_models(before, half.model, *validation, gate.compare));
+    held = cost.drop <= gate.max_drop;
+    report["gate"] = comparison_json(cost);
+  }
+  report["held"] = held;
+  if (held) MW_CHECK_OK(write_file_atomic(options.out, half.model));
+  if (options.as_json) {
+    fmt::print("{}\n", model::json_line(report));
+    return held ? 0 : 1;
+  }
+  fmt::print("{}: {} bytes, {:.1f} times smaller; {} operators in 16 bits, {} in 32\n", options.out.string(),
+             half.model.size(), static_cast<double>(before.size()) / static_cast<double>(half.model.size()),
+             half.half_nodes, half.left_float.size());
+  for (const auto& node : half.left_float) fmt::print("  {}: {}\n", node.node, node.why);
+  print_gate(options, report);
+  return held ? 0 : 1;
+}
+
 Result<int> quantize(Options& options) {
+  if (options.precision == "fp16") return quantize_to_half(options);
+  if (options.precision != "int8") {
+    return fail(ErrorCode::kInvalidInput, "--precision {}: int8 or fp16", options.precision);
+  }
   const auto method = lab::calibration_method(options.method);
   if (!method) {
     return fail(ErrorCode::kInvalidInput, "--method {}: minmax, entropy, percentile or mse", options.method);
@@ -189,12 +167,10 @@ Result<int> quantize(Options& options) {
     chosen.held = true;
   } else {
     const auto validation = MW_TRY(open_samples(options.validation, options.preprocess));
-    lab::Gate gate{.before = before, .validation = *validation, .compare = {}, .max_drop = options.max_drop};
-    gate.compare.progress = progress("validated");
-    gate.compare.labels = MW_TRY(labels_of(options.labels, *validation));
+    const auto gate = gate_of(options, before, *validation, MW_TRY(labels_of(options.labels, *validation)));
     chosen = search ? MW_TRY(lab::search_float_layers(quantizer, options.form, layers, gate))
                     : MW_TRY(lab::judge(quantizer, options.form, named, gate));
-    report["gate"] = to_json(chosen.cost);
+    report["gate"] = comparison_json(chosen.cost);
     if (!chosen.held) report["next"] = next_step(options);
   }
   const auto kernels = MW_TRY(inference::kernels(chosen.quantized.model));
@@ -238,6 +214,7 @@ Command quantize_command(CLI::App& program) {
   app->add_option("--preprocess", options->preprocess,
                   "of pictures: size=WxH,layout=nchw,range=0:1,mean=0:0:0,std=1:1:1");
   app->add_option("--method", options->method, "minmax, entropy, percentile or mse")->capture_default_str();
+  app->add_option("--precision", options->precision, "int8 or fp16")->capture_default_str();
   app->add_option("--validation", options->validation, "samples for the gate");
   app->add_option("--labels", options->labels, "their labels, one a line");
   app->add_option("--max-drop", options->max_drop, "points that the gate lets go")->capture_default_str();
@@ -251,18 +228,6 @@ Command quantize_command(CLI::App& program) {
   app->add_option("--out", options->out, "the quantised model")->required();
   app->add_flag("--json", options->as_json, "one JSON object");
   return {app, [options] { return quantize(*options); }};
-}
-
-Command compare_command(CLI::App& program) {
-  auto options = std::make_shared<Compared>();
-  CLI::App* app = program.add_subcommand("compare", "two models on the same samples: what a change has cost");
-  app->add_option("a", options->a, "the model before")->required();
-  app->add_option("b", options->b, "the model after")->required();
-  app->add_option("--data", options->data, "samples: .npy, n first, or a folder of pictures")->required();
-  app->add_option("--preprocess", options->preprocess, "of pictures, as quantize takes it");
-  app->add_option("--labels", options->labels, "their labels, one a line");
-  app->add_flag("--json", options->as_json, "one JSON object");
-  return {app, [options] { return compare(*options); }};
 }
 
 }  // namespace millwright::apps
