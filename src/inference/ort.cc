@@ -2,6 +2,7 @@
 #include "inference/ort.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 
 #include "base/check.h"
@@ -18,6 +19,12 @@ std::string shortened(std::string_view message) {
   if (message.size() <= kReasonHead + kReasonTail) return std::string(message);
   return fmt::format("{} ... {}", message.substr(0, kReasonHead), message.substr(message.size() - kReasonTail));
 }
+
+// Since 1.29 the official builds tell Microsoft about each session, write an identity of the device and a database into
+// the home folder, and run threads for it; where no network leads there the events pile up in memory. A plant's network
+// must see none of that. Its own switch in the interface comes too late: the first event leaves when the environment is
+// made. The variable is read then, and set here before main(), while there is one thread.
+const bool kNothingIsTold = ::setenv("ORT_DISABLE_TELEMETRY", "1", 1) == 0;
 
 // What it would print has been said by the status that it returns.
 void ORT_API_CALL drop_log(void* /*parameter*/, OrtLoggingLevel /*severity*/, const char* /*category*/,
@@ -45,6 +52,7 @@ const OrtApi& ort() {
 
 Result<OrtEnv*> ort_environment() {
   static const auto made = []() -> Result<OrtEnv*> {
+    MW_CHECK(kNothingIsTold, "a variable can be set");
     OrtEnv* env = nullptr;
     MW_ORT("start ONNX Runtime",
            ort().CreateEnvWithCustomLogger(&drop_log, nullptr, ORT_LOGGING_LEVEL_FATAL, "millwright", &env));

@@ -24,6 +24,7 @@ Command evaluate_command(CLI::App& program);
 Command inspect_command(CLI::App& program);
 Command bench_command(CLI::App& program);
 Command quantize_command(CLI::App& program);
+Command prune_command(CLI::App& program);
 Command compare_command(CLI::App& program);
 Command demo_command(CLI::App& program);
 Command listen_command(CLI::App& program);
