@@ -2,8 +2,10 @@
 #include "net/mqtt/connection.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/clock.h"
 
@@ -210,6 +212,15 @@ void Connection::close(int timeout_ms) {
   while (wants_write() && now_ns() < deadline) {
     pollfd waiting{.fd = socket(), .events = POLLOUT};
     if (::poll(&waiting, 1, 50) < 0 || !write()) return;
+  }
+  // A socket that is closed with something unread resets the connection, and what we said last may be lost with it: the
+  // broker then speaks our last will as well. It closes as soon as it has read that we go.
+  ::shutdown(socket(), SHUT_WR);
+  std::array<char, 4096> unheard{};
+  while (now_ns() < deadline) {
+    pollfd waiting{.fd = socket(), .events = POLLIN};
+    if (::poll(&waiting, 1, 50) < 0) return;
+    if (waiting.revents != 0 && ::recv(socket(), unheard.data(), unheard.size(), MSG_DONTWAIT) <= 0) return;
   }
 }
 
