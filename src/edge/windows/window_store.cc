@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -68,9 +69,10 @@ Status WindowStore::find() {
     }
     const Entry entry{
         .labelled = !facts->label.empty(), .why = facts->why, .stroke_id = id, .bytes = bytes_on_disk(bytes)};
-    entries_.insert(entry);
+    entries_.push_back(entry);
     figures_.bytes += entry.bytes;
   }
+  std::ranges::sort(entries_);
   return {};
 }
 
@@ -91,11 +93,14 @@ void WindowStore::take_labels() {
   }
 }
 
-std::set<WindowStore::Entry>::const_iterator WindowStore::entry_of(uint64_t stroke_id) const {
+void WindowStore::insert(const Entry& entry) { entries_.insert(std::ranges::lower_bound(entries_, entry), entry); }
+
+std::vector<WindowStore::Entry>::const_iterator WindowStore::entry_of(uint64_t stroke_id) const {
   for (const bool labelled : {false, true}) {
     for (const KeptFor why : {KeptFor::kNormal, KeptFor::kAround, KeptFor::kAlert}) {
-      const auto found = entries_.find({.labelled = labelled, .why = why, .stroke_id = stroke_id});
-      if (found != entries_.end()) return found;
+      const Entry wanted{.labelled = labelled, .why = why, .stroke_id = stroke_id};
+      const auto found = std::ranges::lower_bound(entries_, wanted);
+      if (found != entries_.end() && *found == wanted) return found;
     }
   }
   return entries_.end();
@@ -129,7 +134,7 @@ Status WindowStore::write(const KeptWindow& facts, std::span<const float> sample
                     .why = facts.why,
                     .stroke_id = facts.stroke_id,
                     .bytes = bytes_on_disk(whole.npy_bytes)};
-  entries_.insert(entry);
+  insert(entry);
   figures_.bytes += entry.bytes;
   ++figures_.kept;
   return {};
@@ -180,7 +185,7 @@ Status WindowStore::relabel(uint64_t stroke_id, std::string_view label) {
   Entry entry = *found;
   entry.labelled = true;
   entries_.erase(found);
-  entries_.insert(entry);
+  insert(entry);
   return {};
 }
 

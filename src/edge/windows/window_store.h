@@ -8,10 +8,10 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <span>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "base/error.h"
 #include "edge/config.h"
@@ -67,12 +67,14 @@ class WindowStore {
   void remove(uint64_t stroke_id);
   Status write(const KeptWindow& facts, std::span<const float> samples);
   Status relabel(uint64_t stroke_id, std::string_view label);
-  [[nodiscard]] std::set<Entry>::const_iterator entry_of(uint64_t stroke_id) const;
+  [[nodiscard]] std::vector<Entry>::const_iterator entry_of(uint64_t stroke_id) const;
+  void insert(const Entry& entry);
   Status failed(Status why);
 
   const Settings settings_;
   mutable std::mutex mutex_;
-  std::set<Entry> entries_;
+  // Sorted, in one piece: nodes of their own between samples that come and go would keep the heap from closing up.
+  std::vector<Entry> entries_;
   WindowStoreFigures figures_;
 };
 
