@@ -30,11 +30,6 @@ Result<model::LoadedBundle> load(const AssetConfig& asset) {
   return loaded;
 }
 
-uint8_t provider_index(const std::string& provider) {
-  const auto found = std::find(model::kProviders.begin(), model::kProviders.end(), provider);
-  return found == model::kProviders.end() ? 0 : static_cast<uint8_t>(found - model::kProviders.begin());
-}
-
 class BundleJudge final : public Judge {
  public:
   BundleJudge(inference::Scorer scorer, JudgeFacts facts)
@@ -93,7 +88,7 @@ Result<std::unique_ptr<Judge>> make_bundle_judge(const AssetConfig& asset) {
   facts.threshold = loaded.bundle.threshold;
   facts.health = loaded.bundle.health;
   facts.feature_names = loaded.bundle.features.feature_names();
-  facts.provider = provider_index(scorer.features().session().provider());
+  facts.provider = static_cast<uint8_t>(scorer.features().session().provider());
   facts.channels = loaded.bundle.features.channels;
   facts.length = loaded.bundle.features.length;
   facts.rate_hz = loaded.bundle.features.rate_hz;

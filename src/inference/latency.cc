@@ -59,7 +59,7 @@ LatencyReport report_of(const Subject& subject, Taken& taken) {
   report.ms = percentiles(taken.took);
   report.p999_proven = report.n >= kProvenP999;
   report.throughput_per_s = static_cast<double>(subject.session.batch()) * 1e3 / report.ms.mean;
-  report.provider = subject.session.provider();
+  report.provider = runtime_name(subject.session.provider());
   report.empty_ms = percentiles(taken.empty);
   return report;
 }
@@ -187,7 +187,7 @@ Result<WindowsReport> bench_windows(const signal::FeatureSpec& spec, const Featu
   batched.score_batch(windows, scores);  // warm-up, and the scores
   WindowsReport report;
   report.windows = windows.size();
-  report.provider = batched.features().session().provider();
+  report.provider = runtime_name(batched.features().session().provider());
   time_batches(batched, windows, options, scores, report);
   time_singles(single, windows, report);
   if (!batched.last_error().empty()) return fail(ErrorCode::kInvalidInput, "bench: {}", batched.last_error());

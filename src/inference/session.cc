@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "inference/ort.h"
+#include "inference/provider.h"
 #include "inference/shapes.h"
 
 namespace millwright::inference {
@@ -102,7 +103,7 @@ struct Session::Impl {
   OwnedRunOptions run_options;
   OwnedBinding binding;    // declared after, hence released before, all that it refers to
   std::string last_error;  // never longer than kMaxErrorBytes, which are reserved
-  std::string provider = "CPUExecutionProvider";
+  Provider provider = Provider::kCpu;
 
   Status open(std::span<const std::byte> bytes, const FixedShapes& shapes, const SessionOptions& options);
   Status bind(Tensor tensor, const onnx::Limits& limits, std::vector<Tensor>& list, OrtValue*& bound);
@@ -145,6 +146,11 @@ Status Session::Impl::open(std::span<const std::byte> bytes, const FixedShapes& 
   MW_ORT("session options", ort().AddSessionConfigEntry(made, "session.intra_op.allow_spinning", "0"));
   MW_ORT("session options", ort().AddSessionConfigEntry(made, "session.inter_op.allow_spinning", "0"));
   if (options.disable_arena) MW_ORT("session options", ort().DisableCpuMemArena(made));
+  MW_CHECK_OK(append_provider(made, options.rung));
+  provider = options.rung.provider;
+  if (provider != Provider::kCpu && !options.rung.partial) {
+    MW_ORT("session options", ort().AddSessionConfigEntry(made, "session.disable_cpu_ep_fallback", "1"));
+  }
   for (const auto& [name, size] : shapes.symbols) {
     MW_ORT("session options", ort().AddFreeDimensionOverrideByName(made, name.c_str(), size));
   }
@@ -307,6 +313,6 @@ bool Session::run() noexcept {
 
 const std::string& Session::last_error() const { return impl_->last_error; }
 size_t Session::batch() const { return impl_->batch; }
-const std::string& Session::provider() const { return impl_->provider; }
+Provider Session::provider() const { return impl_->provider; }
 
 }  // namespace millwright::inference

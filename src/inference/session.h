@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "inference/rung.h"
 #include "onnx/model.h"
 
 namespace millwright::inference {
@@ -18,6 +19,7 @@ struct SessionOptions {
   int threads = 1;  // intra-op; 1 keeps the stroke path on its own thread
   onnx::Limits limits;
   bool disable_arena = false;
+  Rung rung;  // who runs it
 };
 
 // A model with fixed shapes of one batch size, its tensors allocated and bound. run() neither allocates (beyond what
@@ -25,7 +27,8 @@ struct SessionOptions {
 class Session {
  public:
   // `bytes` is parsed and checked by onnx::Model first. Symbolic dimensions: the first is `batch`, others must be 1 or
-  // are refused with the name of the dimension. kInvalidInput, kRefused, kTooLarge, kUnsupported.
+  // are refused with the name of the dimension. kInvalidInput, kRefused, kTooLarge, kUnsupported (also where the
+  // rung's provider cannot be used here, or cannot run the whole model and may not do so by halves).
   static Result<Session> create(std::span<const std::byte> bytes, size_t batch, const SessionOptions& options = {});
   ~Session();
   Session(Session&&) noexcept;
@@ -48,7 +51,7 @@ class Session {
   [[nodiscard]] const std::string& last_error() const;
 
   [[nodiscard]] size_t batch() const;
-  [[nodiscard]] const std::string& provider() const;  // "CPUExecutionProvider"
+  [[nodiscard]] Provider provider() const;
 
  private:
   struct Impl;

@@ -35,7 +35,7 @@ TEST(Session, RunsOnWhatTheInputsHold) {
   std::ranges::copy(x, session->input_floats().begin());
   ASSERT_TRUE(session->run()) << session->last_error();
   EXPECT_THAT(session->output_floats(), ElementsAre(1.5F, 2.5F, 9.5F, 12.5F));
-  EXPECT_EQ(session->provider(), "CPUExecutionProvider");
+  EXPECT_EQ(session->provider(), Provider::kCpu);
 }
 
 TEST(Session, MemoryStaysWhereItIsOverRunsAndMoves) {

@@ -193,7 +193,18 @@ TrialRequest request_for(std::span<const std::byte> model, const TrialOptions& o
       options.memory_bytes != 0 ? options.memory_bytes : kBaseMemory + kMemoryPerModelByte * model.size();
   head.deadline_ms = options.deadline.count();
   head.latency_budget_ms = options.latency_budget_ms;
-  head.session = options.session;
+  const Rung& rung = options.session.rung;
+  head.session = {.threads = options.session.threads,
+                  .limits = options.session.limits,
+                  .disable_arena = options.session.disable_arena,
+                  .provider = rung.provider,
+                  .device_id = rung.device_id,
+                  .fp16 = rung.fp16,
+                  .int8 = rung.int8,
+                  .partial = rung.partial,
+                  .workspace_bytes = rung.workspace_bytes,
+                  .table_bytes = rung.calibration_table.size(),
+                  .cache_bytes = rung.cache.size()};
   head.model_bytes = model.size();
   return head;
 }
@@ -220,16 +231,19 @@ Result<TrialReport> try_bundle(const model::Bundle& bundle, const TrialOptions& 
     return fail(ErrorCode::kInvalidInput, "bundle: golden vectors or normalisation do not match {} features",
                 head.feature_count);
   }
-  const Descriptor request =
-      MW_TRY(request_file(head, {bytes_of(bundle.input_mean), bytes_of(bundle.input_scale),
-                                 bytes_of(bundle.golden.features), bytes_of(bundle.golden.expected), bundle.model}));
+  const Descriptor request = MW_TRY(
+      request_file(head, {bytes_of(bundle.input_mean), bytes_of(bundle.input_scale), bytes_of(bundle.golden.features),
+                          bytes_of(bundle.golden.expected), bytes_of(options.session.rung.calibration_table),
+                          bytes_of(options.session.rung.cache), bundle.model}));
   Child child = MW_TRY(Child::start(options.program, request));
   return outcome(child, options.deadline);
 }
 
 Result<TrialReport> try_model(std::span<const std::byte> onnx, const TrialOptions& options) {
   MW_CHECK_OK(may_try());
-  const Descriptor request = MW_TRY(request_file(request_for(onnx, options), {onnx}));
+  const Descriptor request =
+      MW_TRY(request_file(request_for(onnx, options), {bytes_of(options.session.rung.calibration_table),
+                                                       bytes_of(options.session.rung.cache), onnx}));
   Child child = MW_TRY(Child::start(options.program, request));
   return outcome(child, options.deadline);
 }

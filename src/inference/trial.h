@@ -33,9 +33,11 @@ struct TrialReport {
   double worst_deviation = 0.0;  // largest |score - expected| of the golden vectors
 };
 
-// Runs the bundle's golden vectors. kTimedOut: it did not report within the deadline (killed). kTooLarge: it needed
-// more memory. kRefused: it crashed, or is over its latency budget. kInvalidInput: a score is not finite or not the
+// Runs the bundle's golden vectors. kTimedOut: it did not report within the deadline (killed), or is over its latency
+// budget. kTooLarge: it needed more memory. kRefused: it crashed. kInvalidInput: a score is not finite or not the
 // expected one, with the number of the vector. kUnavailable: no child can be started. Else as FeatureScorer::create.
+// On another rung than the CPU the child is not confined, since drivers do not work so: prove the model on the CPU
+// first.
 Result<TrialReport> try_bundle(const model::Bundle& bundle, const TrialOptions& options = {});
 
 // The same for a model without a bundle: zeros, then seeded random numbers; every output must be finite.

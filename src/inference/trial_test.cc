@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "inference/small_bundle_fixture.h"
 #include "inference/trial_wire.h"
 #include "onnx/evil_models.h"
 #include "onnx/graph_builder.h"
@@ -15,35 +16,9 @@
 namespace millwright::inference {
 namespace {
 
-using onnx::ElementType;
-using onnx::GraphBuilder;
 using ::testing::HasSubstr;
 
 constexpr const char* kCrashVariable = "MILLWRIGHT_TEST_CRASH";
-
-Bytes mean_square(int64_t features) {
-  GraphBuilder b("squares");
-  const auto x = b.input("x", ElementType::kFloat, {"batch", features});
-  b.output(b.node("ReduceSumSquare", {x}, {GraphBuilder::attribute("axes", std::vector<int64_t>{1})}, "score"),
-           ElementType::kFloat, {"batch", 1});
-  return b.finish().value();
-}
-
-model::Bundle bundle_of_two_features() {
-  model::Bundle bundle;
-  bundle.name = "press7";
-  bundle.model = mean_square(2);
-  bundle.score_kind = model::ScoreKind::kOutput;
-  bundle.features = signal::FeatureSpec{.name = "two",
-                                        .channels = 1,
-                                        .length = 64,
-                                        .rate_hz = 0.0,
-                                        .channel_names = {},
-                                        .groups = {signal::CurveFeatures{.points = 2}}};
-  bundle.golden.features = {1, 2, 3, 4};
-  bundle.golden.expected = {5, 25};
-  return bundle;
-}
 
 uint64_t peak_rss_bytes() {
   rusage usage{};
@@ -85,7 +60,7 @@ TEST(Trial, AModelOverItsLatencyBudgetIsRefused) {
   options.latency_budget_ms = 1e-6;
   const auto report = try_bundle(bundle_of_two_features(), options);
   ASSERT_FALSE(report.has_value());
-  EXPECT_EQ(report.error().code, ErrorCode::kRefused);
+  EXPECT_EQ(report.error().code, ErrorCode::kTimedOut);
   EXPECT_THAT(report.error().message, HasSubstr("the budget is"));
 }
 
