@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -39,6 +40,28 @@ class Settings {
   std::vector<std::string> keys_;
   std::vector<std::string> values_;
 };
+
+// Where ONNX Runtime looks for its providers: beside its own library.
+std::filesystem::path runtime_folder() {
+  Dl_info info{};
+  if (::dladdr(reinterpret_cast<void*>(&OrtGetApiBase), &info) == 0 || info.dli_fname == nullptr) return {};
+  std::error_code ignored;
+  return std::filesystem::canonical(info.dli_fname, ignored).parent_path();
+}
+
+bool listed(std::string_view provider) {
+  char** names = nullptr;
+  int count = 0;
+  OrtStatus* const status = ort().GetAvailableProviders(&names, &count);
+  if (status != nullptr) {
+    ort().ReleaseStatus(status);
+    return false;
+  }
+  const bool found = std::ranges::any_of(std::span(names, static_cast<size_t>(count)),
+                                         [&](const char* name) { return provider == name; });
+  if (OrtStatus* const released = ort().ReleaseAvailableProviders(names, count)) ort().ReleaseStatus(released);
+  return found;
+}
 
 // Names of the settings: ONNX Runtime's documentation of each provider.
 Settings cuda_settings(const Rung& rung) {
@@ -149,13 +172,34 @@ std::string tensorrt_version() {
 
 }  // namespace
 
+Status provider_present(Provider provider) {
+  if (provider == Provider::kCpu) return {};
+  const std::string_view called = runtime_name(provider);
+  if (!listed(called)) {
+    return fail(ErrorCode::kUnsupported,
+                "{}: this ONNX Runtime {} was built without it; set ONNXRUNTIME_ROOT to one that was built with it, or "
+                "take '{}' out of the list of providers",
+                called, runtime_version(), short_name(provider));
+  }
+  const std::filesystem::path folder = runtime_folder();
+  for (const std::string& library : {std::string("libonnxruntime_providers_shared.so"),
+                                     fmt::format("libonnxruntime_providers_{}.so", short_name(provider))}) {
+    std::error_code ignored;
+    if (std::filesystem::exists(folder / library, ignored)) continue;
+    return fail(ErrorCode::kUnsupported,
+                "{}: {} is not in {}; put the provider's libraries of ONNX Runtime {} there, or take '{}' out of the "
+                "list of providers",
+                called, library, folder.string(), runtime_version(), short_name(provider));
+  }
+  return {};
+}
+
 Status append_provider(OrtSessionOptions* options, const Rung& rung) {
+  MW_CHECK_OK(provider_present(rung.provider));
   const Status done = append(options, rung);
   if (done) return {};
-  return fail(ErrorCode::kUnsupported,
-              "{} cannot be used here: its libraries for ONNX Runtime {}, and those that they need, are not beside it; "
-              "install them, or take '{}' out of the list of providers ({})",
-              runtime_name(rung.provider), runtime_version(), short_name(rung.provider), done.error().message);
+  return fail(ErrorCode::kUnsupported, "{}: its library is there and cannot be used: {}", runtime_name(rung.provider),
+              done.error().message);
 }
 
 std::string provider_versions(const Rung& rung) {

@@ -59,7 +59,7 @@ struct TrialReply {
   uint64_t magic = kReplyMagic;
   int32_t code = -1;  // an ErrorCode, or -1 for success
   uint32_t message_bytes = 0;
-  std::array<char, 1024> message{};
+  std::array<char, 512> message{};
   TrialReport report;
 };
 static_assert(std::is_trivially_copyable_v<TrialReply> && sizeof(TrialReply) <= 4096, "one atomic write to a pipe");
