@@ -16,8 +16,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
-#include "edge/bundle_judge.h"
 #include "edge/event_log.h"
+#include "edge/judges/bundle_judge.h"
 #include "model/json_fields.h"
 
 namespace millwright::edge {
@@ -30,8 +30,6 @@ constexpr int64_t kRestingStatusNs = 5'000'000'000;
 constexpr int64_t kPatienceMs = 10'000;
 // A source that ended by itself is in no hurry: its last verdicts may reach the broker.
 constexpr int64_t kDeliverNs = 20'000'000'000;
-constexpr int64_t kFirstRetryNs = 2'000'000'000;
-constexpr int64_t kLongestRetryNs = 300'000'000'000;
 constexpr double kNanosPerSecond = 1e9;
 
 sigset_t handled_signals() {
@@ -79,6 +77,7 @@ Agent::Agent(const AgentOptions& options, Config config, const Clock& clock)
       config_(std::move(config)),
       clock_(clock),
       monitor_(config_, clock),
+      judges_(config_, clock, monitor_.registry()),
       service_(take_service_environment(), config_.assets.size()) {
   const sigset_t set = handled_signals();
   signals_ = Descriptor(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
@@ -98,7 +97,7 @@ Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options, const 
   std::unique_ptr<Agent> agent(new Agent(options, std::move(config), clock));
   // A bundle that cannot be read and a port that is in use are refused before anything is written.
   for (const AssetConfig& asset : agent->config_.assets) {
-    if (!asset.bundle.empty()) MW_CHECK_OK(check_bundle(asset));
+    if (!asset.bundle.empty()) (void)MW_TRY(bundle_of(asset));
     if (std::holds_alternative<UdpSourceConfig>(asset.source)) {
       (void)MW_TRY_IN(fmt::format("asset '{}'", asset.id), make_source(asset, options.fast, clock));
     }
@@ -159,77 +158,21 @@ Asset* Agent::find(std::string_view asset_id) const {
   return found == assets_.end() ? nullptr : found->get();
 }
 
-Status Agent::load_judge(Asset& asset, const AssetConfig& config) {
-  auto judge = MW_TRY(make_bundle_judge(config));
-  if (judge->facts().digest == asset.model()) return {};
-  const std::string digest = judge->facts().digest.hex();
-  MW_CHECK_OK(asset.offer(std::move(judge)));
-  log_event(Level::kInfo, "model_loaded",
-            {{"asset_id", asset.id()}, {"model", digest}, {"bundle", config.bundle.string()}});
-  return {};
-}
-
-// For assets that play what waits for them a missing model is an error; a live one goes on without, and says so in
-// every record.
-Status Agent::load_judges(bool live) {
-  for (const auto& asset : assets_) {
-    if (asset->live() != live || asset->config().bundle.empty()) continue;
-    const Status loaded = load_judge(*asset, asset->config());
-    if (loaded) continue;
-    if (!live) return loaded;
-    refuse_judge(*asset, asset->config(), loaded.error());
-    if (!retries_.contains(asset->id())) asset->give_up_judge();
-  }
-  return {};
-}
-
-// A disk or a child process that was too slow may do better later; a bundle that is wrong stays wrong.
-void Agent::refuse_judge(Asset& asset, const AssetConfig& config, const Error& why) {
-  const bool may_pass =
-      why.code == ErrorCode::kTimedOut || why.code == ErrorCode::kUnavailable || why.code == ErrorCode::kIo;
-  json details = {{"asset_id", asset.id()}, {"error", why.message}};
-  if (may_pass) {
-    Retry& retry = retries_[asset.id()];
-    retry.config = config;
-    retry.wait_ns = std::clamp(2 * retry.wait_ns, kFirstRetryNs, kLongestRetryNs);
-    retry.next_ns = clock_.monotonic_ns() + retry.wait_ns;
-    details["next_try_s"] = static_cast<double>(retry.wait_ns) / kNanosPerSecond;
-  } else {
-    retries_.erase(asset.id());
-  }
-  log_event(Level::kError, may_pass ? "model_not_loaded" : "model_refused", details);
-}
-
-void Agent::retry_judges() {
-  for (const auto& asset : assets_) {
-    const auto found = retries_.find(asset->id());
-    if (found == retries_.end() || clock_.monotonic_ns() < found->second.next_ns) continue;
-    const AssetConfig config = found->second.config;
-    if (const Status loaded = load_judge(*asset, config); !loaded) {
-      refuse_judge(*asset, config, loaded.error());
-      if (!retries_.contains(asset->id()) && asset->model() == Digest{}) asset->give_up_judge();
-      continue;
-    }
-    retries_.erase(asset->id());
-    asset->set_bundle(config.bundle);
-  }
-}
-
 Status Agent::run() {
   started_ns_ = clock_.monotonic_ns();
-  MW_CHECK_OK(load_judges(false));
+  MW_CHECK_OK(judges_.load_all(assets_, false));
   started_ = true;
   log_event(Level::kInfo, "started",
             {{"version", options_.version}, {"device_id", config_.device_id}, {"assets", assets_.size()}});
   if (uplink_) MW_CHECK_OK(uplink_->start());
   for (const auto& asset : assets_) asset->start();
-  MW_CHECK_OK(load_judges(true));
+  MW_CHECK_OK(judges_.load_all(assets_, true));
   service_.ready();
   int64_t next_tick = 0;
   while (!all_ended()) {
     if (clock_.monotonic_ns() >= next_tick) {
       for (const auto& asset : assets_) asset->tick();
-      retry_judges();
+      judges_.tick(assets_);
       monitor_.tick();
       if (uplink_) uplink_->tick(monitor_.system());
       refresh_status();
@@ -289,14 +232,7 @@ void Agent::reload_asset(Asset& asset, const AssetConfig& wanted) {
     log_event(Level::kWarning, "reload_needs_restart", {{"asset_id", asset.id()}, {"settings", differ}});
   }
   if (wanted.bundle.empty()) return;
-  AssetConfig running = asset.config();
-  running.bundle = wanted.bundle;
-  if (const Status loaded = load_judge(asset, running); !loaded) {
-    refuse_judge(asset, running, loaded.error());
-    return;
-  }
-  retries_.erase(asset.id());
-  asset.set_bundle(wanted.bundle);
+  judges_.reload(asset, wanted.bundle);
 }
 
 // While a machine stands still there is nothing to tell, and a file made anew each second costs an idle box more than
@@ -313,7 +249,10 @@ void Agent::refresh_status() {
 
 void Agent::write_status(std::string_view state) {
   json assets = json::array();
-  for (const auto& asset : assets_) assets.push_back(asset->status());
+  for (const auto& asset : assets_) {
+    assets.push_back(asset->status());
+    assets.back()["providers"] = judges_.status(asset->id());
+  }
   json status = {{"timestamp", format_utc(clock_.wall_ns())},
                  {"state", state},
                  {"device_id", config_.device_id},

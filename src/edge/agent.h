@@ -3,7 +3,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "base/error.h"
 #include "edge/asset.h"
 #include "edge/config.h"
+#include "edge/judges/judges.h"
 #include "edge/monitor/monitor.h"
 #include "edge/service/service.h"
 #include "edge/uplink/uplink.h"
@@ -44,12 +44,8 @@ class Agent {
  private:
   Agent(const AgentOptions& options, Config config, const Clock& clock);
   Status open_assets();
-  Status load_judges(bool live);
   void reload();
   void reload_asset(Asset& asset, const AssetConfig& wanted);
-  Status load_judge(Asset& asset, const AssetConfig& config);
-  void refuse_judge(Asset& asset, const AssetConfig& config, const Error& why);
-  void retry_judges();
   bool handle_signal();
   [[nodiscard]] bool all_ended() const;
   void refresh_status();
@@ -73,16 +69,10 @@ class Agent {
   uint64_t status_activity_ = 0;  // of all assets, when the status was written
   int64_t next_status_ns_ = 0;
   Monitor monitor_;
+  Judges judges_;
   Service service_;
   std::unique_ptr<Uplink> uplink_;  // none without an mqtt section
   std::vector<std::unique_ptr<Asset>> assets_;
-  // Bundles that could not be loaded for a trouble that may pass, by asset id.
-  struct Retry {
-    AssetConfig config;
-    int64_t wait_ns = 0;
-    int64_t next_ns = 0;
-  };
-  std::map<std::string, Retry> retries_;
 };
 
 // What `--check` found out, one line per thing tested.

@@ -78,6 +78,10 @@ class Asset {
   [[nodiscard]] bool live() const { return source_->live(); }
   [[nodiscard]] bool ended() const { return ended_.load(std::memory_order_acquire); }
   [[nodiscard]] const Digest& model() const { return model_; }
+  // Strokes that the model failed on, since the start.
+  [[nodiscard]] uint64_t model_failures() const {
+    return counters_.reasons[static_cast<size_t>(model::Reason::kModelError)].get();
+  }
   [[nodiscard]] nlohmann::json status() const;
   // Grows with every sample, stroke, record and model: where it stands still, so does the machine. The control thread.
   [[nodiscard]] uint64_t activity() const;

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "edge/agent.h"
-#include "edge/bundle_judge.h"
+#include "edge/judges/bundle_judge.h"
 #include "edge/make_output.h"
 #include "edge/plc/plc_output.h"
 #include "edge/uplink/uplink.h"
@@ -57,7 +57,40 @@ CheckLine check_source_of(const AssetConfig& asset, std::string what) {
   return line_of(std::move(what), sound, "opens, and suits window and trigger");
 }
 
-void check_asset(const AssetConfig& asset, std::vector<CheckLine>& lines) {
+// Which rung would serve, and why those above would not.
+CheckLine check_ladder(const model::LoadedBundle& loaded, const InferenceConfig& settings, std::string what) {
+  const auto try_one = [&](const inference::Rung& rung) -> Result<inference::TrialReport> {
+    const auto report = MW_TRY(try_rung(loaded, rung, settings));
+    MW_CHECK_OK(within_budget(loaded, report, settings));
+    return report;
+  };
+  const inference::Climb climbed = inference::climb(settings.ladder, try_one);
+  std::string found = "none serves";
+  if (climbed.index < settings.ladder.size()) {
+    const inference::RungFinding& serving = climbed.findings[climbed.index];
+    found = fmt::format("{} serves, P95 {:.3f} ms", runtime_name(serving.provider), serving.report.p95_ms);
+  }
+  for (const inference::RungFinding& finding : climbed.findings) {
+    if (!finding.why.empty()) found += fmt::format("; {}: {}", name(finding.state), finding.why);
+  }
+  return {climbed.index < settings.ladder.size(), std::move(what), std::move(found)};
+}
+
+void check_model(const AssetConfig& asset, const InferenceConfig& settings, const std::string& who,
+                 std::vector<CheckLine>& lines) {
+  const auto prove = [&](const model::LoadedBundle& loaded) -> Status {
+    MW_CHECK_OK(try_rung(loaded, {}, settings));
+    MW_CHECK_OK(make_judge(loaded, {}, settings));
+    return {};
+  };
+  const auto loaded = bundle_of(asset);
+  const Status proven = loaded ? prove(*loaded) : Status(std::unexpected(loaded.error()));
+  lines.push_back(line_of(who + "model", proven,
+                          loaded ? fmt::format("{} is proven on its golden vectors", loaded->digest.hex()) : ""));
+  if (proven) lines.push_back(check_ladder(*loaded, settings, who + "providers"));
+}
+
+void check_asset(const AssetConfig& asset, const InferenceConfig& inference, std::vector<CheckLine>& lines) {
   const std::string who = fmt::format("asset '{}': ", asset.id);
   lines.push_back(check_source_of(asset, who + "source"));
   const auto cutter =
@@ -68,10 +101,7 @@ void check_asset(const AssetConfig& asset, std::vector<CheckLine>& lines) {
                      asset.collect ? "none yet: windows are collected, records say NO_VERDICT(no_model)"
                                    : "none: records will say NO_VERDICT(no_model)"});
   } else {
-    const auto judge = make_bundle_judge(asset);
-    lines.push_back(line_of(
-        who + "model", judge ? Status() : Status(std::unexpected(judge.error())),
-        judge ? fmt::format("{} is proven on its golden vectors", (*judge)->facts().digest.hex()) : std::string()));
+    check_model(asset, inference, who, lines);
   }
   if (asset.output.kind == OutputConfig::Kind::kFile) {
     lines.push_back(check_folder(who + "output", asset.output.path.parent_path()));
@@ -122,7 +152,7 @@ std::vector<CheckLine> check_config(const std::filesystem::path& file) {
   lines.push_back(check_folder("status", config->status.parent_path()));
   lines.push_back(check_http(config->http));
   for (const UplinkCheck& line : check_uplink(*config)) lines.push_back({line.good, "mqtt", line.found});
-  for (const AssetConfig& asset : config->assets) check_asset(asset, lines);
+  for (const AssetConfig& asset : config->assets) check_asset(asset, config->inference, lines);
   return lines;
 }
 

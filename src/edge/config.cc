@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/files.h"
+#include "edge/config_inference.h"
 #include "edge/config_mqtt.h"
 #include "edge/config_section.h"
 #include "edge/ledger.h"
@@ -212,7 +213,7 @@ AssetConfig read_asset(Section section, const Config& config, const std::filesys
   AssetConfig asset;
   section.identifier("id", asset.id);
   // Folders of assets lie beside these.
-  for (const std::string_view taken : {"lock", "windows", "outbox"}) {
+  for (const std::string_view taken : {"lock", "windows", "outbox", "engines"}) {
     if (asset.id == taken)
       section.problem("id", fmt::format("'{}' is what a file or folder of the state is called", taken));
   }
@@ -291,6 +292,8 @@ Result<Config> parse_config(std::string_view text, const std::string& name, cons
     agent->path("status", config.status, folder);
     agent->finish();
   }
+  config.inference.cache = config.state / "engines";
+  if (auto inference = root.section("inference")) read_inference(*inference, config.inference, folder);
   if (auto http = root.section("http")) read_http(*http, config.http);
   if (auto mqtt = root.section("mqtt")) read_mqtt(*mqtt, config.mqtt.emplace(), config.device_id, folder);
   read_assets(parsed.table(), config, problems, folder);
@@ -327,6 +330,7 @@ std::vector<std::string> restart_settings(const Config& running, const Config& w
       std::tie(wanted.device_id, wanted.factory_id, wanted.line_id, wanted.state, wanted.status)) {
     names.emplace_back("agent");
   }
+  if (running.inference != wanted.inference) names.emplace_back("inference");
   if (running.http != wanted.http) names.emplace_back("http");
   if (running.mqtt != wanted.mqtt) names.emplace_back("mqtt");
   const auto missing = [&](const Config& from, const Config& in, std::string_view what) {

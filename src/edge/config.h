@@ -18,6 +18,7 @@
 #include "edge/plc/plc_options.h"
 #include "edge/press_signal.h"
 #include "edge/trend.h"
+#include "inference/rung.h"
 #include "signal/trigger.h"
 
 namespace millwright::edge {
@@ -140,6 +141,15 @@ struct AssetConfig {
   FeaturesConfig features;
 };
 
+// Who runs the models, and how long it may take to find out.
+struct InferenceConfig {
+  std::vector<inference::Rung> ladder = inference::default_ladder();
+  std::string profile;               // the device profile whose latency budget in the bundle counts; empty: none
+  std::filesystem::path cache;       // folder of engines; default: state/engines
+  int64_t build_deadline_s = 1'800;  // for a rung above the CPU to be ready
+  bool operator==(const InferenceConfig&) const = default;
+};
+
 struct HttpConfig {
   bool enabled = true;
   std::string address = "127.0.0.1";
@@ -168,6 +178,7 @@ struct Config {
   std::string line_id;
   std::filesystem::path state;   // folder: ledgers, records, lock
   std::filesystem::path status;  // file; default: state/status.json
+  InferenceConfig inference;
   HttpConfig http;
   std::optional<MqttConfig> mqtt;
   std::vector<AssetConfig> assets;

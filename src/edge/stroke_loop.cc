@@ -358,11 +358,11 @@ void StrokeLoop::take_offered() {
   if (next == nullptr) return;
   Judge* before = judge_.release();
   judge_.reset(next);
-  retired_.store(before, std::memory_order_release);
   if (before != nullptr) {
-    trend_.reset();
+    if (before->facts().digest != next->facts().digest) trend_.reset();  // another rung scores alike
     parts_.counters.judge_swaps.add();
   }
+  retired_.store(before, std::memory_order_release);
 }
 
 void StrokeLoop::offer(std::unique_ptr<Judge> judge) {

@@ -12,11 +12,6 @@
 
 namespace millwright::inference {
 
-// Whether this ONNX Runtime was built with the provider and its library lies beside the runtime's: a look at names that
-// costs microseconds and loads nothing. kUnsupported says what is missing and what to do. That it is there does not
-// mean that it works.
-Status provider_present(Provider provider);
-
 // Nothing for the CPU. kUnsupported where this ONNX Runtime was built without the provider or one of its libraries is
 // missing, with what is missing and what to do. Engines are kept in `rung.cache` (a folder that exists) if given.
 Status append_provider(OrtSessionOptions* options, const Rung& rung);

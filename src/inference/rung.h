@@ -45,6 +45,11 @@ std::span<const DeviceProfile> device_profiles();
 // kInvalidInput with the names that are known.
 Result<DeviceProfile> find_profile(std::string_view name);
 
+// Whether this ONNX Runtime was built with the provider and its library lies beside the runtime's: a look at names that
+// costs microseconds and loads nothing. kUnsupported says what is missing and what to do. That it is there does not
+// mean that it works.
+Status provider_present(Provider provider);
+
 // TensorRT, CUDA, OpenVINO, CPU.
 std::vector<Rung> default_ladder();
 

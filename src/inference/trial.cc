@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "inference/provider.h"
 #include "inference/trial_wire.h"
 
 extern char** environ;
@@ -106,16 +107,19 @@ class Child {
     static_cast<void>(reap());
   }
 
-  // Waits for the reply or the end of the child. False: neither came in time.
-  [[nodiscard]] bool wait(std::chrono::milliseconds deadline) const {
+  enum class Waited : uint8_t { kSpoke, kTooLong, kCancelled };
+  // Waits for the reply or the end of the child.
+  [[nodiscard]] Waited wait(std::chrono::milliseconds deadline, int cancel_fd) const {
     const int64_t end_ns = SystemClock().monotonic_ns() + deadline.count() * 1'000'000;
     while (true) {
       const int64_t left_ms = (end_ns - SystemClock().monotonic_ns() + 999'999) / 1'000'000;
-      if (left_ms <= 0) return false;
-      pollfd waiting{.fd = reply_.get(), .events = POLLIN, .revents = 0};
-      const int ready = ::poll(&waiting, 1, static_cast<int>(std::min<int64_t>(left_ms, 60'000)));
-      if (ready > 0) return true;
-      if (ready < 0 && errno != EINTR) return false;
+      if (left_ms <= 0) return Waited::kTooLong;
+      std::array<pollfd, 2> waiting{{{.fd = reply_.get(), .events = POLLIN, .revents = 0},
+                                     {.fd = cancel_fd, .events = POLLIN, .revents = 0}}};  // below 0: passed over
+      const int ready = ::poll(waiting.data(), waiting.size(), static_cast<int>(std::min<int64_t>(left_ms, 60'000)));
+      if (waiting[0].revents != 0 && ready > 0) return Waited::kSpoke;
+      if (waiting[1].revents != 0 && ready > 0) return Waited::kCancelled;
+      if (ready < 0 && errno != EINTR) return Waited::kTooLong;
     }
   }
 
@@ -165,10 +169,13 @@ std::unexpected<Error> no_reply(int status) {
               WEXITSTATUS(status));
 }
 
-Result<TrialReport> outcome(Child& child, std::chrono::milliseconds deadline) {
-  if (!child.wait(deadline)) {
+Result<TrialReport> outcome(Child& child, const TrialOptions& options) {
+  const std::chrono::milliseconds deadline = options.deadline;
+  const Child::Waited waited = child.wait(deadline, options.cancel_fd);
+  if (waited != Child::Waited::kSpoke) {
     child.kill();
     static_cast<void>(child.reap());
+    if (waited == Child::Waited::kCancelled) return fail(ErrorCode::kCancelled, "model: its trial was given up");
     return fail(ErrorCode::kTimedOut, "model: its trial was stopped after {} ms: it loads or runs too long",
                 deadline.count());
   }
@@ -218,6 +225,7 @@ Status may_try() {
 
 Result<TrialReport> try_bundle(const model::Bundle& bundle, const TrialOptions& options) {
   MW_CHECK_OK(may_try());
+  MW_CHECK_OK(provider_present(options.session.rung.provider));
   TrialRequest head = request_for(bundle.model, options);
   head.kind = bundle.score_kind;
   head.feature_count = bundle.features.feature_count();
@@ -236,16 +244,17 @@ Result<TrialReport> try_bundle(const model::Bundle& bundle, const TrialOptions& 
                           bytes_of(bundle.golden.expected), bytes_of(options.session.rung.calibration_table),
                           bytes_of(options.session.rung.cache), bundle.model}));
   Child child = MW_TRY(Child::start(options.program, request));
-  return outcome(child, options.deadline);
+  return outcome(child, options);
 }
 
 Result<TrialReport> try_model(std::span<const std::byte> onnx, const TrialOptions& options) {
   MW_CHECK_OK(may_try());
+  MW_CHECK_OK(provider_present(options.session.rung.provider));
   const Descriptor request =
       MW_TRY(request_file(request_for(onnx, options), {bytes_of(options.session.rung.calibration_table),
                                                        bytes_of(options.session.rung.cache), onnx}));
   Child child = MW_TRY(Child::start(options.program, request));
-  return outcome(child, options.deadline);
+  return outcome(child, options);
 }
 
 }  // namespace millwright::inference

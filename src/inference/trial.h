@@ -22,6 +22,7 @@ struct TrialOptions {
   double latency_budget_ms = 0.0;  // P95 of single runs; 0: none
   SessionOptions session;          // the child opens the model with the same limits
   std::filesystem::path program = {};  // a program that calls run_trial_child_if_asked(); empty: this one
+  int cancel_fd = -1;                  // readable: the trial is to be given up
 };
 
 struct TrialReport {
@@ -35,7 +36,8 @@ struct TrialReport {
 
 // Runs the bundle's golden vectors. kTimedOut: it did not report within the deadline (killed), or is over its latency
 // budget. kTooLarge: it needed more memory. kRefused: it crashed. kInvalidInput: a score is not finite or not the
-// expected one, with the number of the vector. kUnavailable: no child can be started. Else as FeatureScorer::create.
+// expected one, with the number of the vector. kUnavailable: no child can be started. kCancelled. Else as
+// FeatureScorer::create.
 // On another rung than the CPU the child is not confined, since drivers do not work so: prove the model on the CPU
 // first.
 Result<TrialReport> try_bundle(const model::Bundle& bundle, const TrialOptions& options = {});

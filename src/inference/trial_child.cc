@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The child's side of a trial: reads the request, confines itself, opens the model, runs it, reports, exits.
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <csignal>
 #include <cstring>
 #include <vector>
 
@@ -186,7 +188,10 @@ Result<TrialReport> perform() {
   // the CPU before, confined.
   const bool confined = request.session.rung.provider == Provider::kCpu;
   if (confined) MW_CHECK_OK(confine({.memory_bytes = request.head.memory_bytes, .cpu_seconds = deadline_s + 2}));
-  if (!confined && ::nice(kBackground) == -1) errno = 0;  // engines are built beside a line that runs
+  if (!confined) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::nice(kBackground) == -1) errno = 0;  // engines are built beside a line that runs
+  }
   try {
     return request.head.feature_count > 0 ? try_golden(request) : try_plain(request);
   } catch (const std::bad_alloc&) {

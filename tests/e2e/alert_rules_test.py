@@ -33,12 +33,6 @@ def latency(bad_bucket):
     return series + gauge(f"edge_deadline_seconds{{{LABELS}}}", "3.3+0", "3.3+0")
 
 
-def provider():
-    """Another rung serves while there is trouble, then the old one again."""
-    return [(f'edge_provider_info{{{LABELS},provider="CUDAExecutionProvider"}}', f"1x{HEALTH - 1} _x{TROUBLE - HEALTH} 1x{AFTER - TROUBLE}"),
-            (f'edge_provider_info{{{LABELS},provider="CPUExecutionProvider"}}', f"_x{HEALTH} 1x{TROUBLE - HEALTH - 1} _x{AFTER - TROUBLE}")]
-
-
 CASES = {
     "DeviceDown": gauge(f"up{{{TARGET}}}", "1+0", "0+0"),
     "LatencyNearDeadline": latency(3.3),
@@ -51,7 +45,7 @@ CASES = {
     "ThermalThrottling": counter(f"edge_thermal_throttles_total{{{BOX}}}", 0, 3),
     "DeviceHot": gauge(f"edge_device_temperature_c{{{BOX}}}", "55+0", "90+0"),
     "JournalFailing": counter(f"edge_journal_failures_total{{{LABELS}}}", 0, 1),
-    "ProviderRungChanged": provider(),
+    "ProviderRungChanged": gauge(f"edge_provider_rung{{{LABELS}}}", "1+0", "3+0"),
     "ModelTooOld": gauge(f"edge_model_age_seconds{{{LABELS}}}", "86400+0", "8000000+0"),
     "CertificateEnding": gauge(f"edge_certificate_seconds_left{{{BOX}}}", "5000000+0", "900000+0"),
     "BrokerAway": gauge(f"edge_mqtt_connected{{{BOX}}}", "1+0", "0+0"),
