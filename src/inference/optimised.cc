@@ -81,6 +81,8 @@ Result<std::optional<onnx::ValueInfo>> output_info(OrtSession* session, size_t i
   return out;
 }
 
+}  // namespace
+
 Status infer_values(onnx::Graph& graph) {
   const Bytes open = graph.serialize_open();
   const OwnedSession session = MW_TRY(load(open, MW_TRY(plain_options(ORT_DISABLE_ALL))));
@@ -98,8 +100,6 @@ Status infer_values(onnx::Graph& graph) {
   for (const auto& output : graph.outputs) graph.values.erase(output.name);
   return {};
 }
-
-}  // namespace
 
 Result<onnx::Graph> prepared_graph(std::span<const std::byte> model, const onnx::Limits& limits) {
   (void)MW_TRY(onnx::Model::parse(model, limits));

@@ -18,6 +18,10 @@ namespace millwright::inference {
 // a pass over the graph begins with. Errors as Session::create. Runs what it folds: try the model first.
 Result<onnx::Graph> prepared_graph(std::span<const std::byte> model, const onnx::Limits& limits = {});
 
+// Puts types and shapes of all values between into graph.values, as far as they follow from the graph. Errors as
+// Session::create.
+Status infer_values(onnx::Graph& graph);
+
 // The kernels that would run, counted by "Operator" or "domain.Operator".
 struct Kernels {
   std::map<std::string, uint64_t> counts;

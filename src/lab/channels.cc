@@ -2,54 +2,51 @@
 #include "lab/channels.h"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
+
+#include "lab/channel_rules.h"
 
 namespace millwright::lab {
 namespace {
 
-using namespace std::string_view_literals;
 using onnx::Graph;
 using onnx::Node;
 using onnx::Tensor;
 
-// One input, channels stay apart and in order, and what is 0 stays 0.
-constexpr std::array kKeeping = {"Abs"sv,           "AveragePool"sv, "Dropout"sv,  "GlobalAveragePool"sv,
-                                 "GlobalMaxPool"sv, "HardSwish"sv,   "Identity"sv, "LeakyRelu"sv,
-                                 "MaxPool"sv,       "Neg"sv,         "Relu"sv,     "Tanh"sv};
+bool is_float(const Tensor* tensor) { return tensor != nullptr && tensor->type == onnx::ElementType::kFloat; }
 
-// The second axis, fixed; a value of less than two axes has none.
-std::optional<size_t> channel_count(const Graph& graph, std::string_view value) {
+size_t rank_of(const Graph& graph, std::string_view value) {
   const onnx::ValueInfo* info = graph.value(value);
-  if (info == nullptr || info->shape.size() < 2 || info->shape[1].size < 1) return std::nullopt;
-  return static_cast<size_t>(info->shape[1].size);
-}
-
-bool clips_around_zero(const Graph& graph, const Node& node) {
-  for (size_t i = 1; i < node.inputs.size(); ++i) {
-    if (node.inputs[i].empty()) continue;
-    const Tensor* bound = graph.constant(node.inputs[i]);
-    if (bound == nullptr || bound->type != onnx::ElementType::kFloat || bound->elements() != 1) return false;
-    if (i == 1 ? bound->floats()[0] > 0.0F : bound->floats()[0] < 0.0F) return false;
-  }
-  return true;
+  return info == nullptr ? 0 : info->shape.size();
 }
 
 }  // namespace
 
 ChannelMap::ChannelMap(const Graph& graph) : graph_(graph) {
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
-    std::optional<Channels> made = follow_layer(node, i);
-    if (!made) made = follow(node);
+  for (size_t i = 0; i < graph.nodes.size(); ++i) visit(i);
+  for (const onnx::ValueInfo& output : graph.outputs) pin(output.name, "they are the model's output");
+}
+
+void ChannelMap::visit(size_t index) {
+  const Node& node = graph_.nodes[index];
+  const std::string why = node.describe() + " needs them all";
+  // Only a product with the channel makes 0 of it again.
+  if (node.op != "Mul") {
+    for (const std::string& input : node.inputs) {
+      if (not_zero_.contains(input)) pin(input, why);
+    }
+  }
+  if (node.domain.empty() && !node.inputs.empty() && node.captured.empty()) {
+    if (follow_split(node)) return;
+    std::optional<Channels> made;
+    if (node.outputs.size() == 1) made = follow_layer(index);
+    if (node.outputs.size() == 1 && !made) made = follow(index);
     if (made) {
       values_[node.outputs[0]] = *std::move(made);
-      continue;
+      return;
     }
-    for (const std::string& input : node.inputs) pin(input, node.describe() + " needs them all");
-    for (const std::string& name : node.captured) pin(name, node.describe() + " needs them all");
   }
-  for (const onnx::ValueInfo& output : graph.outputs) pin(output.name, "they are the model's output");
+  for (const std::string& input : node.inputs) pin(input, why);
+  for (const std::string& name : node.captured) pin(name, why);
 }
 
 size_t ChannelMap::find(size_t channel) const {
@@ -96,59 +93,152 @@ std::vector<size_t> ChannelMap::channels(std::string_view value) const {
   return out;
 }
 
+std::vector<std::string> ChannelMap::values() const {
+  std::vector<std::string> out;
+  out.reserve(values_.size());
+  for (const auto& [name, channels] : values_) out.push_back(name);
+  return out;
+}
+
+void ChannelMap::pin_channel(size_t channel, const std::string& why) {
+  const size_t root = find(channel);
+  if (!pinned_[root]) reasons_[root] = why;
+  pinned_[root] = true;
+}
+
 void ChannelMap::pin(std::string_view value, const std::string& why) {
   const Channels* found = known(value);
   if (found == nullptr) return;
-  for (const size_t channel : *found) {
-    const size_t root = find(channel);
-    if (!pinned_[root]) reasons_[root] = why;
-    pinned_[root] = true;
-  }
+  for (const size_t channel : *found) pin_channel(channel, why);
 }
 
-std::optional<ChannelMap::Channels> ChannelMap::follow_layer(const Node& node, size_t index) {
+std::optional<ChannelMap::Channels> ChannelMap::follow_layer(size_t index) {
+  const Node& node = graph_.nodes[index];
   const bool is_conv = node.op == "Conv";
-  if (!node.domain.empty() || (!is_conv && node.op != "Gemm" && node.op != "MatMul") || node.inputs.size() < 2) {
-    return std::nullopt;
-  }
+  if ((!is_conv && node.op != "Gemm" && node.op != "MatMul") || node.inputs.size() < 2) return std::nullopt;
   const Tensor* weights = graph_.constant(node.inputs[1]);
-  if (weights == nullptr || weights->type != onnx::ElementType::kFloat || weights->dims.size() < 2) return std::nullopt;
+  if (!is_float(weights) || weights->dims.size() < 2) return std::nullopt;
   if (!is_conv && (weights->dims.size() != 2 || node.int_or("transA", 0) != 0)) return std::nullopt;
   // A product over more than rows has its channels elsewhere.
-  const onnx::ValueInfo* input = graph_.value(node.inputs[0]);
-  if (!is_conv && (input == nullptr || input->shape.size() != 2)) return std::nullopt;
+  if (!is_conv && rank_of(graph_, node.inputs[0]) != 2) return std::nullopt;
 
   ChannelLayer layer{.node = index};
   const bool outputs_first = is_conv || node.int_or("transB", 0) != 0;
   layer.output_axis = outputs_first ? 0 : 1;
   layer.input_axis = outputs_first ? 1 : 0;
   const auto made = static_cast<size_t>(weights->dims[layer.output_axis]);
-  if (node.inputs.size() > 2 && !node.inputs[2].empty() && graph_.constant(node.inputs[2]) == nullptr) {
-    return std::nullopt;
+  if (node.inputs.size() > 2 && !node.inputs[2].empty()) {
+    // One bias for all channels is not 0 where a channel is.
+    const Tensor* bias = graph_.constant(node.inputs[2]);
+    if (!is_float(bias) || bias->dims.empty() || static_cast<size_t>(bias->dims.back()) != made) return std::nullopt;
   }
   const Channels* read = known(node.inputs[0]);
-  const int64_t groups = is_conv ? node.int_or("group", 1) : 1;
-  if (groups > 1) {
-    layer.is_depthwise = groups == weights->dims[0] && weights->dims[1] == 1;
-    if (!layer.is_depthwise || read == nullptr || read->size() != made) return std::nullopt;
-    layers_.push_back(layer);
-    return *read;
-  }
+  layer.groups = is_conv ? static_cast<size_t>(std::max<int64_t>(1, node.int_or("group", 1))) : 1;
+  if (layer.groups > 1) return follow_grouped(layer, read, made);
   if (read != nullptr && static_cast<int64_t>(read->size()) != weights->dims[layer.input_axis]) return std::nullopt;
   layers_.push_back(layer);
   return make(made);
 }
 
-std::optional<ChannelMap::Channels> ChannelMap::follow(const Node& node) {
-  if (!node.domain.empty() || node.inputs.empty() || node.outputs.size() != 1) return std::nullopt;
-  const bool keeps = std::ranges::find(kKeeping, node.op) != kKeeping.end();
-  if (keeps || (node.op == "Clip" && clips_around_zero(graph_, node))) {
-    const Channels* read = known(node.inputs[0]);
-    return read == nullptr ? std::nullopt : std::optional(*read);
+// Groups stay of equal size where each loses the same places.
+std::optional<ChannelMap::Channels> ChannelMap::follow_grouped(ChannelLayer layer, const Channels* read, size_t made) {
+  const Tensor& weights = *graph_.constant(graph_.nodes[layer.node].inputs[1]);
+  const auto each = static_cast<size_t>(weights.dims[1]);
+  if (made % layer.groups != 0 || (read != nullptr && read->size() != each * layer.groups)) return std::nullopt;
+  const size_t makes = made / layer.groups;
+  layer.is_depthwise = each == 1;
+  if (layer.is_depthwise) {
+    if (read == nullptr) return std::nullopt;
+    Channels out;
+    for (const size_t channel : *read) out.insert(out.end(), makes, channel);
+    layers_.push_back(layer);
+    return out;
   }
-  if (node.op == "Add" || node.op == "Sub") return follow_sum(node);
+  const Channels out = make(made);
+  for (size_t group = 1; group < layer.groups; ++group) {
+    for (size_t i = 0; i < makes; ++i) join(out[i], out[group * makes + i]);
+    for (size_t i = 0; read != nullptr && i < each; ++i) join((*read)[i], (*read)[group * each + i]);
+  }
+  layers_.push_back(layer);
+  return out;
+}
+
+std::optional<ChannelMap::Channels> ChannelMap::follow(size_t index) {
+  const Node& node = graph_.nodes[index];
+  const bool not_zero = keeps_channels_not_zero(node);
+  if (not_zero || keeps_channels(graph_, node)) {
+    const Channels* read = known(node.inputs[0]);
+    if (read == nullptr) return std::nullopt;
+    if (not_zero) not_zero_.insert(node.outputs[0]);
+    return *read;
+  }
+  if (node.op == "Add" || node.op == "Sub" || node.op == "Mul") return follow_pair(index);
+  if (node.op == "BatchNormalization" && node.inputs.size() == 5) return follow_with_constants(index, 1);
+  if (node.op == "PRelu" && node.inputs.size() == 2) return follow_with_constants(index, 1);
   if (node.op == "Flatten" || node.op == "Reshape") return follow_flat(node);
-  if (node.op != "Concat" || node.int_or("axis", 0) != 1) return std::nullopt;
+  return node.op == "Concat" && node.int_or("axis", 0) == 1 ? follow_concat(node) : std::nullopt;
+}
+
+// Channel i of one meets channel i of the other, or a constant.
+std::optional<ChannelMap::Channels> ChannelMap::follow_pair(size_t index) {
+  const Node& node = graph_.nodes[index];
+  if (graph_.constant(node.inputs[1]) != nullptr) return follow_with_constants(index, 1);
+  if (graph_.constant(node.inputs[0]) != nullptr && node.op != "Sub") return follow_with_constants(index, 0);
+  const Channels* a = known(node.inputs[0]);
+  const Channels* b = known(node.inputs[1]);
+  if (a == nullptr || b == nullptr || a->size() != b->size()) return std::nullopt;
+  const size_t rank = rank_of(graph_, node.inputs[0]);
+  if (rank == 0 || rank != rank_of(graph_, node.inputs[1])) return std::nullopt;
+  const Channels result = *a;
+  for (size_t i = 0; i < result.size(); ++i) join(result[i], (*b)[i]);
+  if (not_zero_.contains(node.inputs[0]) && not_zero_.contains(node.inputs[1])) not_zero_.insert(node.outputs[0]);
+  return result;
+}
+
+// The inputs from `first` on are constants; of a pair only that one.
+std::optional<ChannelMap::Channels> ChannelMap::follow_with_constants(size_t index, size_t first) {
+  const Node& node = graph_.nodes[index];
+  const bool is_norm = node.op == "BatchNormalization";
+  const std::string& value = node.inputs[first == 0 ? 1 : 0];
+  const Channels* read = known(value);
+  const size_t rank = rank_of(graph_, value);
+  if (read == nullptr || rank < 2) return std::nullopt;
+  std::vector<ChannelConstant> found;
+  for (size_t i = first; i < (is_norm ? size_t{5} : first + 1); ++i) {
+    const Tensor* constant = graph_.constant(node.inputs[i]);
+    if (!is_float(constant) || (!is_norm && constant->dims.size() > rank)) return std::nullopt;
+    const auto axis = is_norm ? std::optional<size_t>(0) : channel_axis(*constant, rank);
+    const bool shifts = node.op == "Add" || node.op == "Sub";
+    if (!axis && shifts) return std::nullopt;
+    if (!axis) continue;
+    if (static_cast<size_t>(constant->dims[*axis]) != read->size()) return std::nullopt;
+    found.push_back({.node = index, .input = i, .axis = *axis, .zero_when_masked = shifts || (is_norm && i < 3)});
+  }
+  constants_.insert(constants_.end(), found.begin(), found.end());
+  if (node.op == "Mul" && not_zero_.contains(value)) not_zero_.insert(node.outputs[0]);
+  return *read;
+}
+
+// Each channel becomes as many columns as it has places.
+std::optional<ChannelMap::Channels> ChannelMap::follow_flat(const Node& node) {
+  const Channels* read = known(node.inputs[0]);
+  const auto columns = channel_count(graph_, node.outputs[0]);
+  const onnx::ValueInfo* from = graph_.value(node.inputs[0]);
+  if (read == nullptr || !columns || from == nullptr || rank_of(graph_, node.outputs[0]) != 2) return std::nullopt;
+  if (node.op == "Flatten" && node.int_or("axis", 1) != 1) return std::nullopt;
+  size_t places = 1;
+  for (size_t i = 2; i < from->shape.size(); ++i) {
+    if (from->shape[i].size < 1) return std::nullopt;
+    places *= static_cast<size_t>(from->shape[i].size);
+  }
+  // Otherwise it is no batch of flat samples.
+  if (places * read->size() != *columns) return std::nullopt;
+  Channels out;
+  for (const size_t channel : *read) out.insert(out.end(), places, channel);
+  return out;
+}
+
+std::optional<ChannelMap::Channels> ChannelMap::follow_concat(const Node& node) {
   Channels all;
   for (const std::string& input : node.inputs) {
     const Channels* read = known(input);
@@ -157,44 +247,34 @@ std::optional<ChannelMap::Channels> ChannelMap::follow(const Node& node) {
     // What comes from outside keeps its place among those that are followed.
     const Channels part = read != nullptr ? *read : make(*count);
     if (read == nullptr) {
-      for (const size_t channel : part) {
-        pinned_[channel] = true;
-        reasons_[channel] = fmt::format("'{}' is not made by a layer", input);
-      }
+      for (const size_t channel : part) pin_channel(channel, fmt::format("'{}' is not made by a layer", input));
     }
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
 }
 
-// Channel i of one meets channel i of the other.
-std::optional<ChannelMap::Channels> ChannelMap::follow_sum(const Node& node) {
-  const Channels* a = known(node.inputs[0]);
-  const Channels* b = known(node.inputs[1]);
-  const onnx::ValueInfo* first = graph_.value(node.inputs[0]);
-  const onnx::ValueInfo* second = graph_.value(node.inputs[1]);
-  if (a == nullptr || b == nullptr || a->size() != b->size() || first == nullptr || second == nullptr)
-    return std::nullopt;
-  if (first->shape.size() != second->shape.size()) return std::nullopt;
-  const Channels result = *a;
-  for (size_t i = 0; i < result.size(); ++i) join(result[i], (*b)[i]);
-  return result;
-}
-
-// Each channel becomes as many columns as it has places.
-std::optional<ChannelMap::Channels> ChannelMap::follow_flat(const Node& node) {
+bool ChannelMap::follow_split(const Node& node) {
+  if (node.op != "Split" || node.int_or("axis", 0) != 1) return false;
   const Channels* read = known(node.inputs[0]);
-  const auto columns = channel_count(graph_, node.outputs[0]);
-  const onnx::ValueInfo* from = graph_.value(node.inputs[0]);
-  const onnx::ValueInfo* to = graph_.value(node.outputs[0]);
-  if (read == nullptr || !columns || from == nullptr || to == nullptr || to->shape.size() != 2) return std::nullopt;
-  if (node.op == "Flatten" && node.int_or("axis", 1) != 1) return std::nullopt;
-  if (node.op == "Reshape" && !(from->shape[0] == to->shape[0])) return std::nullopt;
-  const size_t places = *columns / read->size();
-  if (places * read->size() != *columns) return std::nullopt;
-  Channels out;
-  for (const size_t channel : *read) out.insert(out.end(), places, channel);
-  return out;
+  if (read == nullptr) return false;
+  const Channels all = *read;
+  std::vector<size_t> counts;
+  size_t sum = 0;
+  for (const std::string& output : node.outputs) {
+    const auto count = channel_count(graph_, output);
+    if (output.empty() || !count) return false;
+    counts.push_back(*count);
+    sum += *count;
+  }
+  if (sum != all.size()) return false;
+  auto at = all.begin();
+  for (size_t i = 0; i < counts.size(); ++i) {
+    const auto end = at + static_cast<std::ptrdiff_t>(counts[i]);
+    values_[node.outputs[i]] = Channels(at, end);
+    at = end;
+  }
+  return true;
 }
 
 }  // namespace millwright::lab

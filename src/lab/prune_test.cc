@@ -85,5 +85,73 @@ TEST(Prune, RefusesARatioThatIsNoneAndAModelWithNothingToTake) {
   EXPECT_THAT(only.error().message, HasSubstr("output"));
 }
 
+// What shares its channels with others, in forms that exporters write: each would be cut wrongly by its own mistake.
+TEST(Prune, FollowsChannelsThroughGroupsGatesSplitsAndNorms) {
+  const std::vector<Builder::Attribute> in_groups = {Builder::attribute("group", 2)};
+  const std::vector<float> ones(8, 1.0F);
+  Builder b("shared");
+  const auto x = b.input("x", onnx::ElementType::kFloat, {"batch", 2, 8, 8});
+  const auto first = b.node("Relu", {b.node("Conv", {x, b.constant(weights(8 * 2, 1), {8, 2, 1, 1})})});
+  const auto grouped = b.node("Conv", {first, b.constant(weights(8 * 4, 2), {8, 4, 1, 1})}, in_groups);
+  const auto sum = b.node("Add", {grouped, first});
+  const auto norm = b.node("BatchNormalization", {sum, b.constant(weights(8, 3), {8}), b.constant(weights(8, 4), {8}),
+                                                  b.constant(weights(8, 5), {8}), b.constant(ones, {8})});
+  const auto mean = b.node("GlobalAveragePool", {norm});
+  const auto gate = b.node("Sigmoid", {b.node("Conv", {mean, b.constant(weights(64, 6), {8, 8, 1, 1})})});
+  const std::vector<int64_t> sizes = {3, 5};
+  const auto parts =
+      b.node_n("Split", {b.node("Mul", {norm, gate}), b.constant(sizes, {2})}, 2, {Builder::attribute("axis", 1)});
+  const auto turned = b.node("PRelu", {parts[1], b.constant(weights(5, 7), {5, 1, 1})});
+  const auto both = b.node("Concat", {turned, parts[0]}, {Builder::attribute("axis", 1)});
+  b.output(b.node("Conv", {both, b.constant(weights(3 * 8, 8), {3, 8, 1, 1})}, {}, "y"), onnx::ElementType::kFloat,
+           {"batch", 3, 8, 8});
+  const auto bytes = b.finish();
+  ASSERT_TRUE(bytes) << bytes.error().message;
+  FakeDataset samples(10, {2, 8, 8}, 3);
+  for (const double ratio : {0.3, 0.5, 0.9}) {
+    const auto pruned = prune(*bytes, {.ratio = ratio});
+    ASSERT_TRUE(pruned) << pruned.error().message;
+    ASSERT_EQ(pruned->layers.size(), 4U);
+    EXPECT_LT(pruned->layers[0].channels_left, 8U);
+    EXPECT_EQ(pruned->layers[0].channels_left % 2, 0U) << "groups of equal size";
+    EXPECT_EQ(pruned->layers[0].channels_left, pruned->layers[2].channels_left) << "the gate has one for each";
+    const auto same = compare_models(pruned->masked, pruned->model, samples);
+    ASSERT_TRUE(same) << same.error().message;
+    EXPECT_LT(same->max_abs_diff, 1e-4);
+  }
+}
+
+// 0 becomes 0.5, which the next layer reads: nothing may go.
+TEST(Prune, LeavesWhatASigmoidMakesSomethingOf) {
+  Builder b("sigmoid");
+  const auto x = b.input("x", onnx::ElementType::kFloat, {"batch", 4});
+  const auto hidden = b.node("Sigmoid", {b.node("MatMul", {x, b.constant(weights(40, 1), {4, 10})})});
+  b.output(b.node("MatMul", {hidden, b.constant(weights(30, 2), {10, 3})}, {}, "y"), onnx::ElementType::kFloat,
+           {"batch", 3});
+  const auto refused = prune(*b.finish(), {.ratio = 0.5});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("MatMul"));
+}
+
+TEST(Prune, KeepsABiasThatServesAllChannels) {
+  Builder b("shared bias");
+  const auto x = b.input("x", onnx::ElementType::kFloat, {"batch", 4});
+  const auto hidden = b.node("Gemm", {x, b.constant(weights(40, 1), {4, 10}), b.constant(weights(1, 3), {1})});
+  b.output(b.node("MatMul", {hidden, b.constant(weights(30, 2), {10, 3})}, {}, "y"), onnx::ElementType::kFloat,
+           {"batch", 3});
+  EXPECT_FALSE(prune(*b.finish(), {.ratio = 0.5}));
+}
+
+TEST(Prune, RefusesAQuantisedModelAndSaysWhatToDo) {
+  Builder b("quantised");
+  const auto x = b.input("x", onnx::ElementType::kFloat, {"batch", 4});
+  const auto told = b.node("DynamicQuantizeLinear", {x});
+  b.output(told, onnx::ElementType::kUint8, {"batch", 4});
+  const auto refused = prune(b.finish_unchecked(), {.ratio = 0.5});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("DynamicQuantizeLinear"));
+  EXPECT_THAT(refused.error().message, HasSubstr("then quantise"));
+}
+
 }  // namespace
 }  // namespace millwright::lab

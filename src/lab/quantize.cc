@@ -2,12 +2,11 @@
 #include "lab/quantize.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "base/check.h"
-#include "inference/optimised.h"
-#include "onnx/raise_opset.h"
+#include "lab/quantised_already.h"
+#include "lab/raised.h"
 
 namespace millwright::lab {
 namespace {
@@ -204,15 +203,6 @@ class QdqWriter {
   std::vector<Node> added_;
 };
 
-bool is_quantised_already(const Graph& graph) {
-  constexpr std::array<std::string_view, 7> kOperators = {"QuantizeLinear",       "DequantizeLinear", "QLinearConv",
-                                                          "QLinearMatMul",        "MatMulInteger",    "ConvInteger",
-                                                          "DynamicQuantizeLinear"};
-  return std::ranges::any_of(graph.nodes, [&](const Node& node) {
-    return std::ranges::find(kOperators, node.op) != kOperators.end() || node.domain == "com.microsoft";
-  });
-}
-
 // So that each layer can be named by whoever wants it in float.
 void name_nodes(Graph& graph) {
   for (Node& node : graph.nodes) {
@@ -236,12 +226,11 @@ ActivationScale activation_scale(const Range& range, bool is_symmetric) {
 Result<Int8Quantizer> Int8Quantizer::create(std::span<const std::byte> model, recording::Dataset& samples,
                                             const CalibrationOptions& options) {
   Graph raw = MW_TRY(Graph::parse(model));
-  if (is_quantised_already(raw)) {
-    return fail(ErrorCode::kInvalidInput, "quantise: the model is quantised already; begin with the one in float");
+  if (const Node* quantised = quantised_node(raw)) {
+    return fail(ErrorCode::kInvalidInput, "quantise: {}: the model is quantised already; begin with the one in float",
+                quantised->describe());
   }
-  MW_CHECK_OK(onnx::raise_opset(raw));
-  const Bytes raised = MW_TRY(raw.serialize());
-  Graph graph = MW_TRY(inference::prepared_graph(raised));
+  Graph graph = MW_TRY(raised_and_prepared(std::move(raw)));
   name_nodes(graph);
   QuantPlan plan = plan_quantization(graph, {});
   if (plan.weighted.empty()) {
