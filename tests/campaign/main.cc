@@ -20,6 +20,7 @@
 #include "campaign/soak.h"
 #include "campaign/stroke_contract.h"
 #include "campaign/stroke_path_load.h"
+#include "campaign/swap.h"
 
 namespace {
 
@@ -46,6 +47,7 @@ const std::map<std::string, Run> kCampaigns = {
     {"soak", [](const auto& options) { return run_soak(options); }},
     {"disk-fault", [](const auto& options) { return run_disk_fault(options); }},
     {"stroke-path-load", [](const auto& options) { return run_stroke_path_load(options); }},
+    {"swap", [](const auto& options) { return run_swap(options); }},
     {"outage", [](const auto& options) { return run_outage(options); }},
     {"broker-kill", [](const auto& options) { return run_broker_kill(options); }},
     {"hostile-broker", [](const auto& options) { return run_hostile_broker(options); }},
@@ -60,7 +62,7 @@ int main(int argc, char** argv) {
   options.agent = millwright::program_folder() / "millwright-agent";
   app.add_option("--name", name, "which one")->required()->check(CLI::IsMember(kCampaigns));
   app.add_option("--trials", options.trials,
-                 "how many strokes, kills, cuts, failed syncs, cycles, rounds; of outage hours, of soak and "
+                 "how many strokes, kills, cuts, failed syncs, cycles, swaps, rounds; of outage hours, of soak and "
                  "hostile-broker seconds")
       ->required()
       ->check(CLI::Range(1UL, 10'000'000UL));

@@ -23,12 +23,29 @@
 namespace millwright::campaign {
 namespace {
 
-constexpr double kRateHz = kSoakFrames * kSoakStrokesPerSecond / kSoakAssets;
 constexpr size_t kTrainingWindows = 400;
 constexpr uint64_t kOneAbnormalIn = 50;
 
-// A damped mode with noise; a second mode and more noise where the die is bad.
-void make_stroke(Random& random, bool abnormal, std::span<float> samples) {
+Status train(const SoakPlan& plan, const std::string& name, uint64_t seed) {
+  const auto windows = plan.folder / ("windows-" + name);
+  std::filesystem::create_directories(windows);
+  Random random(seed);
+  std::vector<float> samples(kTrainingWindows * kSoakFrames);
+  for (size_t i = 0; i < kTrainingWindows; ++i) {
+    make_soak_stroke(random, false, std::span(samples).subspan(i * kSoakFrames, kSoakFrames));
+  }
+  MW_CHECK_OK(recording::write_npy(windows / "normal.npy", samples, {kTrainingWindows, kSoakFrames}));
+  auto tool =
+      MW_TRY(ChildProcess::start({.argv = {plan.programs / "millwright", "train", "--recordings", windows, "--rate",
+                                           fmt::format("{}", kSoakRateHz), "--out", plan.folder / (name + ".bundle")},
+                                  .out_file = plan.folder / "train.log"}));
+  if (tool.wait() == 0) return {};
+  return fail(ErrorCode::kUnavailable, "millwright train failed; see {}", (plan.folder / "train.log").string());
+}
+
+}  // namespace
+
+void make_soak_stroke(Random& random, bool abnormal, std::span<float> samples) {
   const double gain = 1.0 + 0.1 * random.normal();
   const double noise = abnormal ? 0.3 : 0.05;
   for (size_t i = 0; i < samples.size(); ++i) {
@@ -38,25 +55,6 @@ void make_stroke(Random& random, bool abnormal, std::span<float> samples) {
     samples[i] = static_cast<float>(value);
   }
 }
-
-Status train(const SoakPlan& plan, const std::string& name, uint64_t seed) {
-  const auto windows = plan.folder / ("windows-" + name);
-  std::filesystem::create_directories(windows);
-  Random random(seed);
-  std::vector<float> samples(kTrainingWindows * kSoakFrames);
-  for (size_t i = 0; i < kTrainingWindows; ++i) {
-    make_stroke(random, false, std::span(samples).subspan(i * kSoakFrames, kSoakFrames));
-  }
-  MW_CHECK_OK(recording::write_npy(windows / "normal.npy", samples, {kTrainingWindows, kSoakFrames}));
-  auto tool =
-      MW_TRY(ChildProcess::start({.argv = {plan.programs / "millwright", "train", "--recordings", windows, "--rate",
-                                           fmt::format("{}", kRateHz), "--out", plan.folder / (name + ".bundle")},
-                                  .out_file = plan.folder / "train.log"}));
-  if (tool.wait() == 0) return {};
-  return fail(ErrorCode::kUnavailable, "millwright train failed; see {}", (plan.folder / "train.log").string());
-}
-
-}  // namespace
 
 SoakPlan make_plan(const std::filesystem::path& programs, uint64_t seed) {
   SoakPlan plan{.folder = fresh_folder(), .programs = programs, .seed = seed};
@@ -117,7 +115,7 @@ std::filesystem::path write_agent_config(const SoakPlan& plan) {
         "window = {{ channels = 1, length = {}, rate_hz = {:.1f} }}\ntrigger = {{ kind = \"external\" }}\n"
         "source = {{ kind = \"udp\", port = {} }}\n"
         "output = {{ kind = \"none\", on_no_verdict = \"hold\", on_start = \"stop\", on_death = \"stop\" }}\n",
-        soak_asset(i), kSoakDeadlineMs, kSoakFrames, kRateHz, plan.udp_ports[i]);
+        soak_asset(i), kSoakDeadlineMs, kSoakFrames, kSoakRateHz, plan.udp_ports[i]);
     file << plan.more;
   }
   return path;
@@ -157,7 +155,7 @@ void SoakPlant::run() {
 void SoakPlant::stroke(size_t asset, bool arrives) {
   const uint64_t cycle = cycles_[asset]++;
   std::array<float, kSoakFrames> samples{};
-  make_stroke(random_, random_.below(kOneAbnormalIn) == 0, samples);
+  make_soak_stroke(random_, random_.below(kOneAbnormalIn) == 0, samples);
   if (flat_ == asset) samples.fill(0.0F);
   if (!arrives) return;
   const edge::PacketHeader header{.frames = kSoakFrames,

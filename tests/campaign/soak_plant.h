@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,6 +25,10 @@ inline constexpr size_t kSoakFrames = 256;              // of one stroke, and of
 inline constexpr double kSoakStrokesPerSecond = 100.0;  // of all assets together
 inline constexpr int64_t kSoakDeadlineMs = 500;
 
+inline constexpr double kSoakRateHz = kSoakFrames * kSoakStrokesPerSecond / kSoakAssets;
+
+// A damped mode with noise; a second mode and more noise where the die is bad.
+void make_soak_stroke(Random& random, bool abnormal, std::span<float> samples);
 std::string soak_asset(size_t index);  // "press-1"
 
 struct SoakPlan {
