@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "onnx/types.h"
 
 namespace millwright::inference {
 
@@ -34,6 +35,8 @@ using OwnedShape = std::unique_ptr<OrtTensorTypeAndShapeInfo, OrtRelease<&OrtApi
 // The process's one environment, made on first use and kept until exit: sessions share it, and tearing it down while
 // a static session still lives would not end well.
 Result<OrtEnv*> ort_environment();
+
+ONNXTensorElementDataType ort_type(onnx::ElementType type);
 
 // Takes the status over. What ONNX Runtime says, on one line, with its own code turned into ours.
 Status ort_status(OrtStatus* status, std::string_view what);

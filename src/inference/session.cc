@@ -51,27 +51,6 @@ Result<onnx::ElementType> element_type(ONNXTensorElementDataType type, const std
   }
 }
 
-ONNXTensorElementDataType ort_type(onnx::ElementType type) {
-  using enum onnx::ElementType;
-  switch (type) {
-    case kFloat: return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
-    case kDouble: return ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE;
-    case kInt64: return ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
-    case kInt32: return ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32;
-    case kInt16: return ONNX_TENSOR_ELEMENT_DATA_TYPE_INT16;
-    case kInt8: return ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8;
-    case kUint64: return ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT64;
-    case kUint32: return ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32;
-    case kUint16: return ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT16;
-    case kUint8: return ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8;
-    case kBool: return ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL;
-    case kFloat16: return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16;
-    case kBfloat16: return ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16;
-    case kString: return ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING;
-  }
-  return ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
-}
-
 struct OutputShape {
   onnx::ElementType type;
   std::vector<int64_t> shape;  // with -1 where ONNX Runtime does not know it before it runs

@@ -84,6 +84,38 @@ class Providers(unittest.TestCase):
         if not HAS_GPU:
             self.assertIn("unavailable: CUDAExecutionProvider: ", run.stdout)
 
+    def compile(self, profile, out, model=None):
+        run = subprocess.run([BIN / "millwright", "compile", model or self.bundle, "--profile", profile, "--out", out, "--json"],
+                             capture_output=True, text=True, timeout=120)
+        return run.returncode, json.loads(run.stdout) if run.stdout else run.stderr
+
+    def test_compile_builds_what_the_machine_can_and_says_what_is_missing(self):
+        out = pathlib.Path(tempfile.mkdtemp(dir=self.dir))
+        status, report = self.compile("x86-64-cpu-int8", out)
+        self.assertEqual((status, report["complete"]), (0, True))
+        built = out / report["rungs"][0]["folder"] / "model.ort"
+        first = built.read_bytes()
+        self.assertGreater(report["rungs"][0]["built_load_ms"], 0)
+        built.write_bytes(b"half of it")
+        self.assertEqual(self.compile("x86-64-cpu-int8", out)[0], 0)
+        self.assertEqual(built.read_bytes(), first, "made anew, the same")
+        if not HAS_GPU:
+            status, report = self.compile("jetson-agx-orin-int8", out)
+            self.assertEqual([rung["built"] for rung in report["rungs"]], [False, False, True])
+            self.assertEqual(status, 1)
+            self.assertIn("libonnxruntime_providers_", report["rungs"][0]["why"])
+        self.assertEqual(json.loads((out / "compiled.json").read_text()), report)
+
+    def test_compile_refuses_what_it_cannot_know(self):
+        out = pathlib.Path(tempfile.mkdtemp(dir=self.dir))
+        status, words = self.compile("toaster", out)
+        self.assertEqual(status, 2)
+        self.assertIn("rpi-cm4-cpu", words)
+        nothing = self.dir / "nothing.onnx"
+        nothing.write_bytes(b"not a model")
+        status, report = self.compile("x86-64-cpu-int8", out, nothing)
+        self.assertEqual((status, report["rungs"][0]["built"]), (1, False))
+
     def test_what_is_wrong_in_the_section_is_named(self):
         for inference, words in [('providers = ["gpu"]', "'gpu' is no execution provider"), ('providers = []', "at least one"),
                                  ('profile = "toaster"', "jetson-agx-orin-int8"), ('providers = ["cpu", "cpu"]', "twice"),

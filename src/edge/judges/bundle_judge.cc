@@ -22,7 +22,7 @@ Result<inference::Rung> with_engines(const model::LoadedBundle& loaded, inferenc
                                      const InferenceConfig& settings) {
   if (rung.provider == inference::Provider::kCpu || settings.cache.empty()) return rung;
   MW_CHECK_OK(inference::provider_present(rung.provider));
-  const auto key = inference::engine_key(loaded.digest, rung);
+  const auto key = inference::engine_key(sha256(loaded.bundle.model), rung);
   rung.cache = MW_TRY(inference::open_engine_folder(settings.cache, key)).string();
   return rung;
 }
