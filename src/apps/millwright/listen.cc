@@ -56,6 +56,13 @@ class Printer final : public net::mqtt::FleetEvents {
   void on_refused(std::string_view, const Error& why) override {
     std::fprintf(stderr, "millwright: refused a message: %s\n", why.message.c_str());
   }
+  void on_ack_refused(uint8_t reason) override {
+    if (std::exchange(told_refused_, true)) return;
+    std::fprintf(stderr,
+                 "millwright: the broker refuses our acknowledgements (%s), so that the boxes keep their alerts; only "
+                 "the hub's certificate may write them, its common name is millwright-hub in deploy/mosquitto\n",
+                 std::string(net::mqtt::reason_name(reason)).c_str());
+  }
 
  private:
   // A line break in JSON is a space between two of its tokens; here it would be the end of a message.
@@ -70,19 +77,36 @@ class Printer final : public net::mqtt::FleetEvents {
   }
   Descriptor store_;
   bool told_ = false;
+  bool told_refused_ = false;
 };
 
+bool heard_nothing(const net::mqtt::FleetFigures& heard) {
+  return heard.alerts + heard.scores + heard.health + heard.features + heard.status + heard.refused == 0;
+}
+
 // Until one of the signals comes. A broker that is not there and one with nothing to say look alike: each change is
-// told.
-void wait_for(const sigset_t& ends, const net::mqtt::FleetSubscriber& subscriber) {
+// told. The last thing told.
+std::string wait_for(const sigset_t& ends, const net::mqtt::FleetSubscriber& subscriber) {
   constexpr timespec kSecond{.tv_sec = 1, .tv_nsec = 0};
+  constexpr int kSilentSeconds = 5;
+  int listened = 0;
   std::string told;
   while (::sigtimedwait(&ends, nullptr, &kSecond) < 0) {
-    std::string now = subscriber.listening() ? "listening" : subscriber.trouble();
+    listened = subscriber.listening() ? listened + 1 : 0;
+    // A broker may grant what its list then lets nothing through for.
+    if (listened == kSilentSeconds && heard_nothing(subscriber.figures())) {
+      std::fprintf(
+          stderr,
+          "millwright: nothing came in %d s, not even the retained status of a box: does the broker's list let "
+          "this certificate or user read factory/#, is --prefix right, was a box ever connected?\n",
+          kSilentSeconds);
+    }
+    std::string now = listened > 0 ? "listening" : subscriber.trouble();
     if (now.empty() || now == told) continue;
     std::fprintf(stderr, "millwright: %s\n", now.c_str());
     told = std::move(now);
   }
+  return told;
 }
 
 Result<int> listen(Options options) {
@@ -110,15 +134,20 @@ Result<int> listen(Options options) {
   ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);
   Printer printer(std::move(store));
   const auto subscriber = MW_TRY(net::mqtt::FleetSubscriber::start(options.client, options.prefix, printer));
-  wait_for(ends, *subscriber);
+  const std::string told = wait_for(ends, *subscriber);
   const bool heard_nobody = subscriber->connection().connects == 0;
   subscriber->stop();
   const net::mqtt::FleetFigures heard = subscriber->figures();
-  std::fprintf(stderr, "millwright: %lu alerts, %lu scores, %lu repeats, %lu refused\n",
-               static_cast<unsigned long>(heard.alerts), static_cast<unsigned long>(heard.scores),
-               static_cast<unsigned long>(heard.duplicates), static_cast<unsigned long>(heard.refused));
-  if (heard_nobody) return fail(ErrorCode::kUnavailable, "{}", subscriber->trouble());
-  return 0;
+  fmt::print(stderr, "millwright: {} alerts, {} scores, {} repeats, {} refused{}\n", heard.alerts, heard.scores,
+             heard.duplicates, heard.refused,
+             heard.acks_refused == 0
+                 ? std::string()
+                 : fmt::format("; {} of {} acknowledgements refused by the broker", heard.acks_refused, heard.acks));
+  if (heard.acks_refused > 0) return exit_status(ErrorCode::kUnavailable);
+  if (!heard_nobody) return 0;
+  // What was told is not told again.
+  if (told == subscriber->trouble()) return exit_status(ErrorCode::kUnavailable);
+  return fail(ErrorCode::kUnavailable, "{}", subscriber->trouble());
 }
 
 }  // namespace
@@ -135,9 +164,10 @@ Command listen_command(CLI::App& program) {
   app->add_option("--certificate", options->certificate, "PEM, ours");
   app->add_option("--key", options->key, "PEM, ours");
   app->add_option("--credentials", options->client.credentials_file, "a file of two lines: user and password");
-  app->add_option(
-      "--confirm-into", options->store,
-      "a file: each alert is made durable there, then confirmed, and leaves the box; without it boxes keep theirs");
+  app->add_option("--confirm-into", options->store,
+                  "a file: each alert is made durable there, then confirmed, and leaves the box; without it boxes keep "
+                  "theirs. Needs "
+                  "the hub's certificate (common name millwright-hub in deploy/mosquitto): nobody else may confirm");
   return {app, [options] { return listen(*options); }};
 }
 

@@ -24,6 +24,8 @@ class ClientEvents {
   // Also for an attempt that failed. One line that a plant engineer can act on.
   virtual void on_disconnected(std::string_view /*why*/) {}
   virtual void on_delivery(const Delivery& /*delivery*/) {}
+  // The broker's answer to this client's own status; kReasonFirstError and above: it was not published.
+  virtual void on_status_answered(uint8_t /*reason*/) {}
   // The broker's answer to one of ClientOptions::filters; an error: nothing will come in for it.
   virtual void on_subscribed(std::string_view /*filter*/, const Status& /*result*/) {}
   // Before messages are read: none of them came before this monotonic instant, at which the socket was seen empty.

@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <string_view>
 
 #include "base/files.h"
@@ -47,7 +49,10 @@ Status check_shape(const ClientOptions& options) {
 
 Status check_private(const std::filesystem::path& path) {
   struct stat facts{};
-  if (::stat(path.c_str(), &facts) != 0) return fail(ErrorCode::kNotFound, "{}: cannot be read", path.string());
+  if (::stat(path.c_str(), &facts) != 0) {
+    return fail(ErrorCode::kNotFound, "{}: cannot be read: {}", path.string(),
+                errno == ENOENT ? "no such file" : std::strerror(errno));
+  }
   if ((facts.st_mode & (S_IROTH | S_IWOTH)) != 0) {
     return fail(ErrorCode::kRefused, "{}: holds a secret that everybody on this machine can read; chmod o= {}",
                 path.string(), path.string());
@@ -68,6 +73,14 @@ Result<Credentials> read_credentials(const std::filesystem::path& path) {
     return fail(ErrorCode::kInvalidInput, "{}: must hold two lines, the user and the password", path.string());
   }
   return credentials;
+}
+
+std::string who_else(const ClientOptions& options) {
+  if (options.tls && !options.tls->certificate_file.empty()) {
+    return fmt::format("; does another program use the certificate {} or the client id '{}'?",
+                       options.tls->certificate_file.string(), options.client_id);
+  }
+  return fmt::format("; does another program use the client id '{}'?", options.client_id);
 }
 
 Status check(const ClientOptions& options) {

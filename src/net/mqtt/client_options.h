@@ -51,6 +51,9 @@ Status check_shape(const ClientOptions& options);
 // kInvalidInput, kNotFound or kRefused (a secret that strangers can read).
 Status check(const ClientOptions& options);
 
+// What to look for where a broker throws this client out again and again; begins with "; ".
+std::string who_else(const ClientOptions& options);
+
 struct Credentials {
   std::string user;
   std::string password;

@@ -59,7 +59,7 @@ size_t Connection::window() const {
 // What a lost connection means before the broker has accepted us.
 Status Connection::explain(Status ended) const {
   if (ended || accepted_ || !options_.tls || !options_.tls->certificate_file.empty()) return ended;
-  if (ended.error().code == ErrorCode::kUnavailable && ended.error().message.find("closed") != std::string::npos) {
+  if (ended.error().code == ErrorCode::kUnavailable && ended.error().message.ends_with("closed the connection")) {
     ended.error().message += " before it accepted this client; it may demand a client certificate, and none is set";
   }
   return ended;
@@ -117,8 +117,9 @@ Status Connection::handle(const Frame& frame) {
                                  return {};
                                },
                                [this](const ServerDisconnect& end) -> Status {
-                                 return fail(ErrorCode::kUnavailable, "{} ended the connection: {}", where(),
-                                             reason_name(end.reason));
+                                 return fail(ErrorCode::kUnavailable, "{} ended the connection: {}{}", where(),
+                                             reason_name(end.reason),
+                                             end.reason == kReasonTakenOver ? who_else(options_) : "");
                                }},
                     packet);
 }

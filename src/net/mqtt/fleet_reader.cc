@@ -6,6 +6,8 @@ namespace {
 
 using model::Channel;
 
+constexpr uint64_t kAckToken = 1;
+
 void count(std::atomic<uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
 
 }  // namespace
@@ -104,8 +106,15 @@ void FleetReader::acknowledge(const model::StrokeMessage& message, Publisher& pu
       topics &&
       publisher.publish({.topic = topics->edge(Channel::kAck),
                          .payload = model::ack_message(
-                             {.device_id = message.device_id, .boot_id = identity.boot_id, .seqs = {identity.seq}})});
+                             {.device_id = message.device_id, .boot_id = identity.boot_id, .seqs = {identity.seq}}),
+                         .token = kAckToken});
   count(sent ? counters_.acks : counters_.acks_dropped);
+}
+
+void FleetReader::delivered(const Delivery& delivery) {
+  if (delivery.token != kAckToken || delivery.outcome != Outcome::kRefused) return;
+  count(counters_.acks_refused);
+  events_.on_ack_refused(delivery.reason);
 }
 
 FleetFigures FleetReader::figures() const {
@@ -118,6 +127,7 @@ FleetFigures FleetReader::figures() const {
           .refused = counters_.refused,
           .not_stored = counters_.not_stored,
           .acks = counters_.acks,
+          .acks_refused = counters_.acks_refused,
           .acks_dropped = counters_.acks_dropped};
 }
 

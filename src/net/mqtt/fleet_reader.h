@@ -26,6 +26,8 @@ class FleetEvents {
   virtual void on_status(const model::TopicParts& /*from*/, const model::StatusMessage& /*message*/) {}
   // A message that was refused, and why. Nothing in `topic` is to be trusted.
   virtual void on_refused(std::string_view /*topic*/, const Error& /*why*/) {}
+  // The broker refused an acknowledgement, by a reason of MQTT 5: the device keeps its alert, and sends it again.
+  virtual void on_ack_refused(uint8_t /*reason*/) {}
 };
 
 struct FleetFigures {
@@ -36,12 +38,13 @@ struct FleetFigures {
   uint64_t status = 0;
   uint64_t duplicates = 0;
   uint64_t refused = 0;
-  uint64_t not_stored = 0;  // alerts that on_alert did not take
-  uint64_t acks = 0;
+  uint64_t not_stored = 0;    // alerts that on_alert did not take
+  uint64_t acks = 0;          // handed to the client
+  uint64_t acks_refused = 0;  // of these: by the broker
   uint64_t acks_dropped = 0;  // no room; the alert comes again, and so does its acknowledgement
 };
 
-// One thread reads; figures() from any.
+// One thread reads and hears of deliveries; figures() from any.
 class FleetReader {
  public:
   static constexpr size_t kDefaultRuns = 200'000;
@@ -51,12 +54,14 @@ class FleetReader {
 
   // Acknowledgements go to `publisher`.
   void read(std::string_view topic, std::string_view payload, Publisher& publisher);
+  // What became of what went to the publisher.
+  void delivered(const Delivery& delivery);
   [[nodiscard]] FleetFigures figures() const;
 
  private:
   struct Counters {
     std::atomic<uint64_t> alerts{0}, scores{0}, health{0}, features{0}, status{0}, duplicates{0}, refused{0},
-        not_stored{0}, acks{0}, acks_dropped{0};
+        not_stored{0}, acks{0}, acks_refused{0}, acks_dropped{0};
   };
   Status dispatch(std::string_view topic, std::string_view payload, Publisher& publisher);
   Status read_stroke(const model::TopicParts& parts, std::string_view payload, Publisher& publisher);

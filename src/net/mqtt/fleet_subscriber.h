@@ -33,6 +33,7 @@ class FleetSubscriber final : private ClientEvents {
  private:
   FleetSubscriber(std::string prefix, FleetEvents& events) : prefix_(prefix), reader_(std::move(prefix), events) {}
   void on_disconnected(std::string_view why) override;
+  void on_delivery(const Delivery& delivery) override { reader_.delivered(delivery); }
   void on_subscribed(std::string_view filter, const Status& result) override;
   void on_message(std::string_view topic, std::string_view payload, bool retained) override;
 

@@ -117,6 +117,10 @@ TEST(HostileBroker, ThatAcceptsAndClosesIsTriedEverMoreSeldom) {
   const auto client = *Client::start(hasty(broker), told);
   ASSERT_TRUE(eventually([&] { return broker.connections().size() >= 15; }));
   EXPECT_GT(mean_distance(broker.connections()), 5.0);
+  // Who throws this client out again and again may take it for another: one time proves nothing.
+  ASSERT_TRUE(told.wait([&] { return told.losses.size() >= 5; }));
+  EXPECT_TRUE(told.losses[0].ends_with("closed the connection")) << told.losses[0];
+  EXPECT_TRUE(told.losses[4].ends_with("does another program use the client id 'box'?")) << told.losses[4];
 }
 
 TEST(HostileBroker, ThatClosesEveryFiveSecondsGetsAtMostOneAttemptInASecondAndIsUsedBetween) {

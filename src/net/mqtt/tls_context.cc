@@ -5,7 +5,11 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <unistd.h>
+
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <ctime>
 
 #include "base/clock.h"
@@ -32,6 +36,26 @@ std::string openssl_words() {
   if (reason != nullptr) return reason;
   ERR_error_string_n(error, text.data(), text.size());
   return text.data();
+}
+
+// OpenSSL calls a file that is not there "system lib".
+Status check_readable(std::string_view what, const std::filesystem::path& path) {
+  if (::access(path.c_str(), R_OK) == 0) return {};
+  const int error = errno;
+  if (error == ENOENT) return fail(ErrorCode::kNotFound, "{} {}: no such file", what, path.string());
+  return fail(ErrorCode::kIo, "{} {}: cannot be read: {}", what, path.string(), std::strerror(error));
+}
+
+using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
+
+Result<Certificate> read_certificate(const std::filesystem::path& path) {
+  MW_CHECK_OK(check_readable("certificate", path));
+  const std::unique_ptr<BIO, decltype(&BIO_free)> file(BIO_new_file(path.c_str(), "r"), &BIO_free);
+  Certificate certificate(file ? PEM_read_bio_X509(file.get(), nullptr, nullptr, nullptr) : nullptr, &X509_free);
+  if (!certificate) {
+    return fail(ErrorCode::kInvalidInput, "certificate {}: cannot be read as PEM: {}", path.string(), openssl_words());
+  }
+  return certificate;
 }
 
 std::string names_of(X509* certificate) {
@@ -118,6 +142,7 @@ Status TlsContext::load() {
   SSL_CTX_set_mode(context_, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_verify(context_, SSL_VERIFY_PEER, &TlsCallbacks::verify);
   SSL_CTX_set_info_callback(context_, &TlsCallbacks::info);
+  MW_CHECK_OK(check_readable("CA file", options_.ca_file));
   if (SSL_CTX_load_verify_locations(context_, options_.ca_file.c_str(), nullptr) != 1) {
     return fail(ErrorCode::kInvalidInput, "CA file {}: cannot be read as PEM certificates: {}",
                 options_.ca_file.string(), openssl_words());
@@ -157,7 +182,7 @@ Status TlsContext::load_own() {
   return {};
 }
 
-std::string TlsContext::failure() const {
+std::string TlsContext::failure(bool closed) const {
   switch (verify_error_) {
     case X509_V_OK: break;
     case X509_V_ERR_CERT_HAS_EXPIRED:
@@ -186,18 +211,31 @@ std::string TlsContext::failure() const {
                                 : "the broker offers only TLS versions older than 1.3; update it, or allow TLS 1.2";
   }
   if (alert_received_ != 0) return from_alert(alert_received_, own_not_after_s_ != 0, own_not_after_s_);
-  if (alert_sent_ != 0) return fmt::format("TLS handshake failed: {}", SSL_alert_desc_string_long(alert_sent_));
+  if (alert_sent_ != 0 && !closed)
+    return fmt::format("TLS handshake failed: {}", SSL_alert_desc_string_long(alert_sent_));
   return {};
 }
 
 Result<int64_t> certificate_not_after(const std::filesystem::path& path) {
-  const std::unique_ptr<BIO, decltype(&BIO_free)> file(BIO_new_file(path.c_str(), "r"), &BIO_free);
-  const std::unique_ptr<X509, decltype(&X509_free)> certificate(
-      file ? PEM_read_bio_X509(file.get(), nullptr, nullptr, nullptr) : nullptr, &X509_free);
-  if (!certificate) {
-    return fail(ErrorCode::kInvalidInput, "certificate {}: cannot be read as PEM: {}", path.string(), openssl_words());
-  }
+  const Certificate certificate = MW_TRY(read_certificate(path));
   return seconds_of(X509_get0_notAfter(certificate.get()));
+}
+
+Result<std::string> certificate_common_name(const std::filesystem::path& path) {
+  const Certificate certificate = MW_TRY(read_certificate(path));
+  X509_NAME* subject = X509_get_subject_name(certificate.get());
+  int last = -1;
+  for (int at = -1; (at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0;) last = at;
+  unsigned char* text = nullptr;
+  const int size =
+      last < 0 ? -1 : ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last)));
+  if (size < 0) {
+    ERR_clear_error();
+    return fail(ErrorCode::kInvalidInput, "certificate {}: its subject has no common name", path.string());
+  }
+  std::string name(reinterpret_cast<const char*>(text), static_cast<size_t>(size));
+  OPENSSL_free(text);
+  return name;
 }
 
 }  // namespace millwright::net::mqtt

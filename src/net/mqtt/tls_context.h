@@ -25,8 +25,9 @@ class TlsContext {
   // For one thread; stays valid while this lives.
   [[nodiscard]] ssl_ctx_st* context() const { return context_; }
 
-  // Why the handshake failed, or empty where TLS was not the cause.
-  [[nodiscard]] std::string failure() const;
+  // Why the handshake failed, or empty where TLS was not the cause. `closed`: the peer ended the connection without a
+  // word, so that what we said about it is no cause.
+  [[nodiscard]] std::string failure(bool closed) const;
 
  private:
   friend struct TlsCallbacks;
@@ -47,5 +48,8 @@ class TlsContext {
 
 // When the first certificate of a PEM file ends, in seconds since 1970-01-01 UTC.
 Result<int64_t> certificate_not_after(const std::filesystem::path& path);
+// The common name (CN) of its subject, the last one where there are several: whom a broker takes it for. kInvalidInput
+// where there is none.
+Result<std::string> certificate_common_name(const std::filesystem::path& path);
 
 }  // namespace millwright::net::mqtt

@@ -7,6 +7,8 @@
 
 #include "model/telemetry.h"
 #include "net/mqtt/certificates_fixture.h"
+#include "net/mqtt/fleet_subscriber.h"
+#include "net/mqtt/hostile_broker_fixture.h"
 #include "net/mqtt/tls_context.h"
 
 namespace millwright::net::mqtt {
@@ -25,7 +27,8 @@ void replace_all(std::string& text, const std::string& from, const std::string& 
 // The shipped configuration, with this test's paths and port in place of those of a machine.
 class ShippedBroker {
  public:
-  explicit ShippedBroker(const std::string& certificate = "broker", const std::string& ca = "ca") {
+  explicit ShippedBroker(const std::string& certificate = "broker", const std::string& ca = "ca",
+                         const std::string& rights = "") {
     certificates.make_ca("ca");
     certificates.make_ca("other-ca");
     certificates.make("broker", "broker", "ca", "DNS:localhost,IP:127.0.0.1");
@@ -38,7 +41,8 @@ class ShippedBroker {
     certificates.make("foreign-box", "box-7", "other-ca");
     folder.write("millwright.acl", shipped("millwright.acl") +
                                        "\nuser box-7\ntopic write factory/f1/line/l1/asset/press7/+\n"
-                                       "user box-8\ntopic write factory/f1/line/l1/asset/press8/+\n");
+                                       "user box-8\ntopic write factory/f1/line/l1/asset/press8/+\n" +
+                                       rights);
     std::string text = shipped("mosquitto.conf");
     replace_all(text, "/etc/mosquitto/certs/broker", (folder.path() / certificate).string());
     replace_all(text, "/etc/mosquitto/certs/ca", (folder.path() / ca).string());
@@ -163,7 +167,7 @@ TEST(MutualTls, FilesThatCannotWorkAreNamed) {
   certificates.make("box-8", "box-8", "ca");
   ClientOptions options = options_for(1, "box-7");
   options.tls = certificates.client("nowhere", "box-7");
-  EXPECT_THAT(why_not(options), testing::HasSubstr("nowhere.crt"));
+  EXPECT_THAT(why_not(options), testing::HasSubstr("nowhere.crt: no such file"));
   options.tls = certificates.client("ca", "box-7");
   options.tls->key_file = certificates.path("box-8", "key");
   EXPECT_THAT(why_not(options), testing::HasSubstr("cannot be used with certificate"));
@@ -174,6 +178,21 @@ TEST(MutualTls, FilesThatCannotWorkAreNamed) {
   EXPECT_THAT(why_not(options), testing::HasSubstr("everybody on this machine can read"));
   EXPECT_GT(*certificate_not_after(certificates.path("box-7", "crt")), 1'700'000'000);
   EXPECT_FALSE(certificate_not_after(certificates.path("box-7", "key")).has_value());
+  EXPECT_EQ(*certificate_common_name(certificates.path("box-8", "crt")), "box-8");
+  EXPECT_FALSE(certificate_common_name(certificates.path("box-8", "key")).has_value());
+  EXPECT_THAT(certificate_common_name(certificates.path("nobody", "crt")).error().message,
+              testing::HasSubstr("nobody.crt: no such file"));
+}
+
+TEST(MutualTls, APeerThatClosesDuringTheHandshakeIsNotCalledAnErrorOfTls) {
+  const TemporaryFolder folder;
+  const Certificates certificates(folder.path());
+  certificates.make_ca("ca");
+  HostileBroker broker([](Wire& wire) { wire.read(200); });
+  ClientOptions options = options_for(broker.port(), "box");
+  options.tls = certificates.client("ca", "");
+  EXPECT_THAT(why_not(options),
+              testing::HasSubstr("closed the connection during the TLS handshake; is it starting or stopping?"));
 }
 
 Outcome outcome_of(Client& client, Notes& told, const std::string& topic, uint64_t token) {
@@ -202,6 +221,48 @@ TEST(ShippedLists, ADeviceWritesItsOwnTopicsOnlyAndOnlyTheHubCommands) {
   }
   EXPECT_EQ(outcome_of(*hub, of_hub, "factory/f1/edge/box-7/ack", 100), Outcome::kAccepted);
   EXPECT_EQ(outcome_of(*hub, of_hub, "factory/f1/edge/box-7/command", 101), Outcome::kAccepted);
+}
+
+class Storing final : public FleetEvents {
+ public:
+  bool on_alert(const model::StrokeMessage&, std::string_view) override { return true; }
+  void on_ack_refused(uint8_t why) override { reason = why; }
+  std::atomic<uint8_t> reason{0};
+};
+
+// Somebody who may read everything, and is not the hub.
+TEST(ShippedLists, AHubWhoseAcknowledgementsAreRefusedHearsOfIt) {
+  ShippedBroker broker("broker", "ca", "user box-8\ntopic read factory/#\n");
+  Storing storing;
+  Notes of_box;
+  const auto listener = *FleetSubscriber::start(broker.options("box-8"), "", storing);
+  ASSERT_TRUE(eventually([&] { return listener->listening(); }));
+  const auto box = *Client::start(broker.options("box-7"), of_box);
+  ASSERT_TRUE(of_box.wait([&] { return of_box.connected == 1; }));
+  model::StrokeRecord record;
+  record.is_alert = true;
+  const std::string alert = model::stroke_message(
+      model::to_json_line(record, {.factory_id = "f1", .line_id = "l1", .asset_id = "press7", .device_id = "box-7"}),
+      {.boot_id = "b", .seq = 1});
+  ASSERT_TRUE(box->publish({.topic = "factory/f1/line/l1/asset/press7/alerts", .payload = alert}));
+  EXPECT_TRUE(eventually([&] { return listener->figures().acks_refused == 1; }));
+  EXPECT_EQ(storing.reason, 0x87);
+  EXPECT_EQ(listener->figures().acks, 1u);
+}
+
+// Also where the broker takes the client id from the certificate, and the ids that are asked for differ.
+TEST(ShippedLists, TwoProgramsWithOneCertificateAreToldToLookForEachOther) {
+  ShippedBroker broker;
+  Notes of_first, of_second;
+  const auto first = *Client::start(broker.options("box-7"), of_first);
+  ASSERT_TRUE(of_first.wait([&] { return of_first.connected == 1; }));
+  ClientOptions same = broker.options("box-7");
+  same.client_id = "another";
+  const auto second = *Client::start(same, of_second);
+  ASSERT_TRUE(of_first.wait([&] { return of_first.losses.size() >= 5; }));
+  EXPECT_THAT(
+      of_first.look([&] { return of_first.losses.back(); }),
+      testing::AllOf(testing::HasSubstr("does another program use the certificate"), testing::HasSubstr("box-7.crt")));
 }
 
 TEST(ShippedLists, AStolenClientIdDisturbsNobody) {

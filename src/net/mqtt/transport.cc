@@ -125,16 +125,20 @@ Result<size_t> Transport::tls_outcome(int result, const char* doing) {
   const int why = SSL_get_error(ssl_.get(), result);
   tls_wants_write_ = why == SSL_ERROR_WANT_WRITE;
   if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE) return 0;
-  if (const std::string words = tls_->failure(); !words.empty()) {
+  const unsigned long error = why == SSL_ERROR_SSL ? ERR_peek_last_error() : 0;
+  const bool closed = why == SSL_ERROR_SYSCALL || why == SSL_ERROR_ZERO_RETURN ||
+                      (error != 0 && ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING);
+  if (const std::string words = tls_->failure(closed); !words.empty()) {
     return fail(ErrorCode::kRefused, "{}: {}", where(), words);
   }
-  if (why == SSL_ERROR_SSL) {
-    const char* reason = ERR_reason_error_string(ERR_peek_last_error());
-    // "unexpected eof" is a peer that closed without saying so.
-    if (reason != nullptr && std::strstr(reason, "eof") == nullptr) {
-      return fail(ErrorCode::kCorrupt, "{}: TLS {}: {}; is TLS on at that port?", where(), doing, reason);
-    }
-    return lost(0);
+  if (!closed && error != 0) {
+    const char* reason = ERR_reason_error_string(error);
+    return fail(ErrorCode::kCorrupt, "{}: TLS {}: {}; is TLS on at that port?", where(), doing,
+                reason == nullptr ? "unknown" : reason);
+  }
+  if (!shaken_hands_) {
+    return fail(ErrorCode::kUnavailable,
+                "{} closed the connection during the TLS handshake; is it starting or stopping?", where());
   }
   return lost(why == SSL_ERROR_SYSCALL ? system_error : 0);
 }

@@ -119,6 +119,7 @@ void Client::Worker::attempt() {
   if (ended) ended = serve();
   const int64_t lasted_ns = now_ns() - attempt_ns_;
   if (worked_ && lasted_ns >= kSteadyBackoffs * options_.backoff_first_ms * kNanosPerMilli) backoff_.worked();
+  guess(ended, lasted_ns);
   connection_.reset();
   give_back(ended ? "stopped" : std::string_view(ended.error().message));
 }

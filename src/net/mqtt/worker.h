@@ -53,6 +53,7 @@ class Client::Worker final : public ConnectionEvents, public std::enable_shared_
   void announce();
   void say_goodbye();
   void give_back(std::string_view why);
+  void guess(Status& ended, int64_t lasted_ns);
   void report(const Delivery& delivery);
   void wake() noexcept;
   [[nodiscard]] bool can_send() const;
@@ -90,6 +91,7 @@ class Client::Worker final : public ConnectionEvents, public std::enable_shared_
   bool accepted_ = false;
   int64_t emptied_ns_ = 0;  // when the socket was last seen empty
   bool worked_ = false;
+  int thrown_out_ = 0;       // connections in a row that were accepted and closed soon after
   int subscription_id_ = 0;  // 0: none is waiting
   int64_t subscribed_ns_ = 0;
   int64_t attempt_ns_ = 0;

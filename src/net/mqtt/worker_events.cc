@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the worker makes of what its connection hears, and of its end.
+#include <algorithm>
+
 #include "net/mqtt/worker.h"
 
 namespace millwright::net::mqtt {
@@ -19,6 +21,15 @@ void Client::Worker::give_back(std::string_view why) {
   counters_.in_flight.store(0, std::memory_order_relaxed);
   for (const Message& message : unsent) report({.token = message.token, .outcome = Outcome::kUnanswered});
   events_->on_disconnected(why);
+}
+
+// Two programs with one client id throw each other out in turn, and a broker need not say why it closes.
+void Client::Worker::guess(Status& ended, int64_t lasted_ns) {
+  constexpr int64_t kSoonNs = 60'000'000'000;
+  constexpr int kTimes = 3;
+  const bool closed = accepted_ && !ended && ended.error().message.ends_with("closed the connection");
+  thrown_out_ = closed && lasted_ns < kSoonNs ? std::min(thrown_out_ + 1, kTimes) : 0;
+  if (thrown_out_ == kTimes) ended.error().message += " soon after it accepted this client" + who_else(options_);
 }
 
 void Client::Worker::report(const Delivery& delivery) {
@@ -50,7 +61,10 @@ void Client::Worker::on_answered(int packet_id, uint8_t reason) {
   counters_.in_flight.store(in_flight_.size(), std::memory_order_relaxed);
   const bool refused = reason >= kReasonFirstError;
   if (!refused) worked_ = true;
-  if (!waiting->report) return;
+  if (!waiting->report) {
+    events_->on_status_answered(reason);
+    return;
+  }
   report({.token = waiting->token, .outcome = refused ? Outcome::kRefused : Outcome::kAccepted, .reason = reason});
 }
 
