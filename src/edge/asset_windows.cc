@@ -66,6 +66,9 @@ void Asset::add_windows(nlohmann::json& status) const {
 }
 
 Status Asset::label(uint64_t stroke_id, std::string_view label) {
+  if (const uint64_t next = ledger_->next_id(); stroke_id >= next) {
+    return fail(ErrorCode::kInvalidInput, "no stroke {} yet; the last one is {}", stroke_id, next - 1);
+  }
   MW_CHECK_OK(labels_.add(stroke_id, label));
   // The log has it: the next start brings it to the window, should the disk refuse now.
   if (WindowStore* const store = keeper_->store()) (void)store->label(stroke_id, label);

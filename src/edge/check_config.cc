@@ -37,9 +37,10 @@ CheckLine check_folder(std::string what, const std::filesystem::path& folder) {
   struct statvfs disk{};
   ::statvfs(part.c_str(), &disk);
   const uint64_t free_bytes = static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
-  return {free_bytes >= kWantedFreeBytes, std::move(what),
-          fmt::format("{} can be written, {} MiB free, {} MiB wanted", folder.string(), free_bytes >> 20,
-                      kWantedFreeBytes >> 20)};
+  const bool enough = free_bytes >= kWantedFreeBytes;
+  return {enough, std::move(what),
+          fmt::format("{} can be written, {}{} MiB free, {} MiB wanted", folder.string(),
+                      enough ? "" : "but has too little space: ", free_bytes >> 20, kWantedFreeBytes >> 20)};
 }
 
 CheckLine line_of(std::string what, const Status& status, std::string found) {
@@ -90,16 +91,23 @@ void check_model(const AssetConfig& asset, const InferenceConfig& settings, cons
   if (proven) lines.push_back(check_ladder(*loaded, settings, who + "providers"));
 }
 
-void check_asset(const AssetConfig& asset, const InferenceConfig& inference, std::vector<CheckLine>& lines) {
+// A broker may take a look for the agent that runs, and put that out.
+constexpr std::string_view kAgentConnected = "its broker is not tried: an agent runs with this state folder";
+
+void check_asset(const AssetConfig& asset, const InferenceConfig& inference, bool agent_runs,
+                 std::vector<CheckLine>& lines) {
   const std::string who = fmt::format("asset '{}': ", asset.id);
-  lines.push_back(check_source_of(asset, who + "source"));
+  const bool samples_by_broker = std::holds_alternative<MqttSourceConfig>(asset.source);
+  lines.push_back(samples_by_broker && agent_runs ? CheckLine{true, who + "source", std::string(kAgentConnected)}
+                                                  : check_source_of(asset, who + "source"));
   const auto cutter =
       signal::WindowCutter::create(asset.trigger, asset.window.channels, asset.window.length, asset.window.rate_hz);
   lines.push_back(line_of(who + "trigger", cutter ? Status() : Status(std::unexpected(cutter.error())), "valid"));
   if (asset.bundle.empty()) {
     lines.push_back({true, who + "model",
                      asset.collect ? "none yet: windows are collected, records say NO_VERDICT(no_model)"
-                                   : "none: records will say NO_VERDICT(no_model)"});
+                                   : "none: records will say NO_VERDICT(no_model); a section [asset.collect] writes "
+                                     "windows to train one from"});
   } else {
     check_model(asset, inference, who, lines);
   }
@@ -112,9 +120,12 @@ void check_asset(const AssetConfig& asset, const InferenceConfig& inference, std
     lines.push_back({found.has_value(), who + "output", found ? *found : found.error().message});
   }
   if (asset.output.kind == OutputConfig::Kind::kMqtt) {
-    lines.push_back(line_of(who + "output", check_output(mqtt_output_options(asset)),
-                            fmt::format("{} port {} lets this box in; verdicts go to {}", asset.output.broker.host,
-                                        asset.output.broker.port, asset.output.topic)));
+    const auto look = [&] {
+      return line_of(who + "output", check_output(mqtt_output_options(asset)),
+                     fmt::format("{} port {} lets this box in; verdicts go to {}", asset.output.broker.host,
+                                 asset.output.broker.port, asset.output.topic));
+    };
+    lines.push_back(agent_runs ? CheckLine{true, who + "output", std::string(kAgentConnected)} : look());
   }
   if (asset.collect) lines.push_back(check_folder(who + "collect", asset.collect->folder));
   lines.push_back({true, who + "fail-safe",
@@ -149,10 +160,11 @@ std::vector<CheckLine> check_config(const std::filesystem::path& file) {
        fmt::format("it is {}; records carry it, decisions do not depend on it", format_utc(clock.wall_ns()))});
   lines.push_back(check_folder("state", config->state));
   lines.push_back(check_lock(config->state));
+  const bool agent_runs = !lines.back().good;
   lines.push_back(check_folder("status", config->status.parent_path()));
   lines.push_back(check_http(config->http));
-  for (const UplinkCheck& line : check_uplink(*config)) lines.push_back({line.good, "mqtt", line.found});
-  for (const AssetConfig& asset : config->assets) check_asset(asset, config->inference, lines);
+  for (const UplinkCheck& line : check_uplink(*config, agent_runs)) lines.push_back({line.good, "mqtt", line.found});
+  for (const AssetConfig& asset : config->assets) check_asset(asset, config->inference, agent_runs, lines);
   return lines;
 }
 

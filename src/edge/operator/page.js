@@ -35,11 +35,12 @@ function duration(seconds) {
 function buffer(m) {
   const toWrite = m.records_pending > 100 ? `${m.records_pending} not on disk` : '';
   if (!uplink) return [toWrite || 'written', Boolean(toWrite)];
-  const { open, waiting, headroom_s: room, error } = uplink.outbox;
+  const { open, waiting, alerts_waiting: alerts, alerts_overdue: overdue, headroom_s: room, error } = uplink.outbox;
   if (!open) return [`closed: ${error}`, true];
   const away = uplink.connected ? '' : 'no broker';
   const kept = `${waiting} waiting, room for ${duration(room)}`;
-  return [[toWrite, away, kept].filter(Boolean).join(', '), Boolean(toWrite || away)];
+  const unconfirmed = overdue ? `${alerts} ${alerts === 1 ? 'alert' : 'alerts'} not confirmed by the hub` : '';
+  return [[toWrite, away, unconfirmed, kept].filter(Boolean).join(', '), Boolean(toWrite || away || unconfirmed)];
 }
 
 const words = (name) => name.replaceAll('_', ' ');

@@ -233,6 +233,11 @@ void Sender::forget(const Sent& sent) {
   figures_.confirmed += outbox_.acknowledge(sent.boot_id, std::span(&sent.sequence, 1));
 }
 
+void Sender::tell(const Sent& sent, uint8_t reason) {
+  if (!options_.on_answer) return;
+  options_.on_answer(topics_.asset(options_.line_id, sent.asset, channel_of(sent.stream)), reason);
+}
+
 // The broker lives and the hub does not: what is sent now is lost. All waits, and is tried again after a while.
 bool Sender::unheard(const net::mqtt::Delivery& delivery) {
   if (!delivery.nobody_listened() || options_.alerts_leave_on != AlertsLeaveOn::kHub) return false;
@@ -256,7 +261,10 @@ void Sender::delivered(const net::mqtt::Delivery& delivery) {
   const Sent sent = found->second;
   in_flight_.erase(found);
   if (sent.proves) --proofs_;
-  if (delivery.outcome == Outcome::kAccepted) accepted(sent);
+  if (delivery.outcome == Outcome::kAccepted) {
+    accepted(sent);
+    tell(sent, 0);
+  }
   if (delivery.outcome == Outcome::kRefused) refused(sent, delivery.reason);
 }
 
@@ -277,6 +285,7 @@ void Sender::accepted(const Sent& sent) {
 
 void Sender::refused(const Sent& sent, uint8_t reason) {
   ++figures_.refused;
+  tell(sent, reason);
   // Alerts wait, however often they are refused; resend_alerts() asks again.
   if (sent.stream == Stream::kAlerts) return;
   if (!is_about_the_message(reason)) {

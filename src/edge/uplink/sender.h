@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -27,6 +28,8 @@ struct SenderOptions {
   int64_t confirm_after_ns = 5'000'000'000;        // scores sent live wait so long for a proof that they arrived
   int64_t hold_after_refusal_ns = 30'000'000'000;  // a topic that this box may not write to now
   int64_t poison_pause_ns = 5'000'000'000;         // between two tries of one message that a broker will not have
+  // What a broker answered to a message on `topic`, by a reason of MQTT 5; may be empty. Within delivered().
+  std::function<void(std::string_view topic, uint8_t reason)> on_answer;
 };
 
 struct SenderFigures {
@@ -97,6 +100,7 @@ class Sender {
   Status retry_poison();
   void accepted(const Sent& sent);
   void refused(const Sent& sent, uint8_t reason);
+  void tell(const Sent& sent, uint8_t reason);
   void hold(const Sent& sent);
   void forget(const Sent& sent);
   void resend_alerts();

@@ -73,11 +73,16 @@ net::mqtt::ClientOptions Uplink::client_options() {
 }
 
 Status Uplink::start() {
+  if (const auto foreign = foreign_certificate(settings_.config)) {
+    log_event(Level::kWarning, "certificate_of_another", {{"error", *foreign}});
+  }
   feeder_.start();
   client_ = MW_TRY(net::mqtt::Client::start(client_options(), *this));
   {
     const std::lock_guard lock(mutex_);
-    sender_ = std::make_unique<Sender>(outbox_, *client_, topics_, sender_options(settings_.config), clock_);
+    SenderOptions options = sender_options(settings_.config);
+    options.on_answer = [this](std::string_view topic, uint8_t reason) { note_answer(topic, reason); };
+    sender_ = std::make_unique<Sender>(outbox_, *client_, topics_, options, clock_);
     if (client_->connected()) sender_->connected();
   }
   thread_ = std::thread([this] {
@@ -142,6 +147,10 @@ void Uplink::on_disconnected(std::string_view why) {
   const std::lock_guard lock(mutex_);
   if (logged_loss_ == why) return;
   logged_loss_ = why;
+  if (stopping_.load(std::memory_order_acquire)) {
+    log_event(Level::kInfo, "broker_left", {{"host", settings_.config.mqtt->host}});
+    return;
+  }
   log_event(Level::kWarning, "broker_lost", {{"host", settings_.config.mqtt->host}, {"error", why}});
 }
 
@@ -149,6 +158,51 @@ void Uplink::on_delivery(const net::mqtt::Delivery& delivery) {
   const std::lock_guard lock(mutex_);
   if (sender_) sender_->delivered(delivery);
   wake_.notify_all();
+}
+
+void Uplink::on_status_answered(uint8_t reason) {
+  const std::lock_guard lock(mutex_);
+  note_answer(topics_.edge(model::Channel::kStatus), reason);
+}
+
+// Under the lock. What a broker's list refuses is kept and tried again: nobody must have to guess why nothing arrives.
+void Uplink::note_answer(std::string_view topic, uint8_t reason) {
+  const Refusals::Change change = refusals_.answered(topic, reason);
+  if (change == Refusals::Change::kNone) return;
+  if (change == Refusals::Change::kAcceptedAgain) {
+    log_event(Level::kInfo, "publish_accepted_again", {{"topic", topic}});
+    return;
+  }
+  constexpr uint8_t kNotAuthorised = 0x87;
+  log_event(Level::kError, "publish_refused",
+            {{"host", settings_.config.mqtt->host},
+             {"topic", topic},
+             {"reason", fmt::format("0x{:02X}", reason)},
+             {"error",
+              fmt::format("{}; {}", net::mqtt::reason_name(reason),
+                          reason == kNotAuthorised
+                              ? "the broker's list must let this box write there; until then it is kept and tried again"
+                              : "until the broker takes it, it is kept and tried again")}});
+}
+
+// A broker may grant a subscription that its list lets nothing through for: silence is all there is to go by.
+void Uplink::note_confirmations(int64_t now_ns) {
+  const StreamFigures alerts = outbox_.figures().streams[static_cast<size_t>(Stream::kAlerts)];
+  const auto change = confirmations_.look(now_ns, client_ && client_->connected(), alerts.messages, alerts.delivered);
+  if (change == ConfirmationWatch::Change::kNone) return;
+  if (change == ConfirmationWatch::Change::kConfirmed) {
+    log_event(Level::kInfo, "alerts_confirmed_again", {{"waiting", alerts.messages}});
+    return;
+  }
+  const bool hub = settings_.config.mqtt->alerts_leave_on == AlertsLeaveOn::kHub;
+  log_event(
+      Level::kWarning, "alerts_unconfirmed",
+      {{"waiting", alerts.messages},
+       {"minutes", ConfirmationWatch::kPatienceNs / 60'000'000'000},
+       {"error", hub ? fmt::format("no hub confirms alerts: does one run, may it write {0}, and may this box read it "
+                                   "(deploy/mosquitto: the certificate's common name must be the device_id)?",
+                                   topics_.edge(model::Channel::kAck))
+                     : std::string("the broker acknowledges no alert; see publish_refused")}});
 }
 
 void Uplink::on_message(std::string_view topic, std::string_view payload, bool retained) {
@@ -179,6 +233,7 @@ void Uplink::on_message(std::string_view topic, std::string_view payload, bool r
 
 void Uplink::tick(const SystemFigures& system) {
   const int64_t now = clock_.monotonic_ns();
+  note_confirmations(now);
   if (now >= next_upkeep_ns_) {
     next_upkeep_ns_ = now + kUpkeepNs;
     const Status kept = outbox_.is_open() ? outbox_.tick() : Status();
@@ -317,6 +372,8 @@ json Uplink::status() {
            {{"open", outbox.open},
             {"waiting", waiting()},
             {"alerts_waiting", outbox.streams[0].messages},
+            {"alerts_unconfirmed_s", static_cast<double>(confirmations_.waited_ns()) * 1e-9},
+            {"alerts_overdue", confirmations_.overdue()},
             {"headroom_s", outbox.headroom_s},
             {"error", outbox.last_error}}},
           {"fed", {{"scores", feeder.scores}, {"alerts", feeder.alerts}, {"missing", feeder.missing}}},
@@ -327,23 +384,6 @@ json Uplink::status() {
             {"refused", sender.refused},
             {"held_topics", sender.held_topics}}},
           {"sent_bytes", client_ ? client_->figures().sent_bytes : 0}};
-}
-
-std::vector<UplinkCheck> check_uplink(const Config& config) {
-  constexpr int64_t kProbeMs = 5'000;
-  if (!config.mqtt) return {{true, "none: records stay on this box"}};
-  const net::mqtt::ClientOptions options = broker_options(*config.mqtt);
-  std::vector<UplinkCheck> lines;
-  if (const Status fits = net::mqtt::check(options); !fits) return {{false, fits.error().message}};
-  const Status reached = net::mqtt::probe(options, kProbeMs);
-  lines.push_back({reached.has_value(), reached ? fmt::format("{} port {} lets this box in", options.host, options.port)
-                                                : reached.error().message});
-  if (config.mqtt->alerts_leave_on == AlertsLeaveOn::kPuback) {
-    lines.push_back({true,
-                     "alerts leave on the broker's acknowledgement: a broker that crashes may forget some; with a hub, "
-                     "use alerts_leave_on = \"hub\""});
-  }
-  return lines;
 }
 
 }  // namespace millwright::edge

@@ -21,6 +21,8 @@
 #include "edge/health/system_probe.h"
 #include "edge/outbox/feeder.h"
 #include "edge/outbox/outbox.h"
+#include "edge/uplink/confirmation_watch.h"
+#include "edge/uplink/refusals.h"
 #include "edge/uplink/sender.h"
 #include "metrics/registry.h"
 #include "net/mqtt/client.h"
@@ -64,6 +66,7 @@ class Uplink final : public net::mqtt::ClientEvents {
   void on_subscribed(std::string_view filter, const Status& result) override;
   void on_disconnected(std::string_view why) override;
   void on_delivery(const net::mqtt::Delivery& delivery) override;
+  void on_status_answered(uint8_t reason) override;
   void on_message(std::string_view topic, std::string_view payload, bool retained) override;
 
  private:
@@ -71,6 +74,8 @@ class Uplink final : public net::mqtt::ClientEvents {
   Uplink(Settings settings, model::Topics topics);
   void make_series();
   void note_losses(int64_t now_ns);
+  void note_answer(std::string_view topic, uint8_t reason);
+  void note_confirmations(int64_t now_ns);
   void read_certificate();
   void update_series();
   void run();
@@ -87,7 +92,9 @@ class Uplink final : public net::mqtt::ClientEvents {
   std::unique_ptr<net::mqtt::Client> client_;
   std::thread thread_;
   std::atomic<bool> stopping_{false};
-  std::string logged_loss_;  // guarded by mutex_
+  std::string logged_loss_;          // guarded by mutex_
+  Refusals refusals_;                // guarded by mutex_
+  ConfirmationWatch confirmations_;  // the control thread only
   std::string logged_store_;
   std::string logged_read_;
   std::optional<uint64_t> given_up_;  // messages and damaged places, as logged last
@@ -103,6 +110,11 @@ struct UplinkCheck {
   bool good = false;
   std::string found;
 };
-std::vector<UplinkCheck> check_uplink(const Config& config);
+// `agent_runs`: the broker is not asked, since it may take the look for the agent and put that out.
+std::vector<UplinkCheck> check_uplink(const Config& config, bool agent_runs);
+
+// Where the certificate names another than this device, what comes of it; nothing where it fits, there is none or it
+// cannot be read.
+std::optional<std::string> foreign_certificate(const Config& config);
 
 }  // namespace millwright::edge

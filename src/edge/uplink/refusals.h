@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which topics a broker refuses, as far as it said so: each change is told once, however often it refuses.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "net/mqtt/reason_codes.h"
+
+namespace millwright::edge {
+
+class Refusals {
+ public:
+  static constexpr size_t kMaxTopics = 4096;  // more are not told of
+
+  enum class Change : uint8_t { kNone, kRefused, kAcceptedAgain };
+
+  // What the broker answered to a message on `topic`, by a reason of MQTT 5. kRefused: for the first time, or for
+  // another reason than before.
+  Change answered(std::string_view topic, uint8_t reason) {
+    const auto known = refused_.find(topic);
+    if (reason < net::mqtt::kReasonFirstError) {
+      if (known == refused_.end()) return Change::kNone;
+      refused_.erase(known);
+      return Change::kAcceptedAgain;
+    }
+    if (known != refused_.end()) {
+      if (known->second == reason) return Change::kNone;
+      known->second = reason;
+      return Change::kRefused;
+    }
+    if (refused_.size() >= kMaxTopics) return Change::kNone;
+    refused_.emplace(topic, reason);
+    return Change::kRefused;
+  }
+
+ private:
+  std::map<std::string, uint8_t, std::less<>> refused_;
+};
+
+}  // namespace millwright::edge
