@@ -86,7 +86,9 @@ void Asset::log_link() {
   if (!link_up_ && !link->up && clock_.monotonic_ns() - began_ns_ < kGraceNs) return;
   link_up_ = link->up;
   const bool plc = config_.output.kind != OutputConfig::Kind::kMqtt;
-  const std::string event = std::string(plc ? "plc" : "output") + (link->up ? "_connected" : "_lost");
+  // What never was there is not lost.
+  const char* down = plc && link->connects == 0 ? "_awaited" : "_lost";
+  const std::string event = std::string(plc ? "plc" : "output") + (link->up ? "_connected" : down);
   log_event(link->up ? Level::kInfo : Level::kWarning, event,
             {{"asset_id", config_.id},
              {"connects", link->connects},

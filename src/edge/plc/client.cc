@@ -75,6 +75,26 @@ Status check_address(const PlcOptions& options) {
 
 }  // namespace
 
+std::string failure_words(const PlcOptions& options, LinkStep step, int error) {
+  const RegisterMap& map = options.map;
+  const std::string begin = fmt::format("PLC {}:{}: ", options.address, options.port);
+  const char* why = ::modbus_strerror(error);
+  if (step == LinkStep::kConnect) {
+    return fmt::format("{}cannot connect: {}; is it on, and is its Modbus TCP server enabled?", begin, why);
+  }
+  if (step == LinkStep::kReadControl) {
+    return fmt::format(
+        "{}the control registers cannot be read: {}; does the PLC have {} holding registers from {} on, counted from 0 "
+        "(control_base), for unit {}?",
+        begin, why, kControlRegisters, map.control_base, map.unit);
+  }
+  return fmt::format(
+      "{}the block cannot be {}: {}; does the PLC have {} holding registers from {} on, counted from 0 (base), for "
+      "unit "
+      "{}?",
+      begin, step == LinkStep::kReadBlock ? "read" : "written", why, kBlockRegisters, map.base, map.unit);
+}
+
 Result<std::unique_ptr<Client>> Client::start(const PlcOptions& options, Link& link) {
   MW_CHECK_OK(check_address(options));
   return std::unique_ptr<Client>(new Client(options, link));
@@ -106,6 +126,7 @@ void Client::run() {
       wait(kRefreshMs);
       continue;
     }
+    link_.last_step = step_;
     link_.last_error = errno;
     connection.close();
     // News does not shorten the pause: a PLC that is down, or refuses, is not stormed.
@@ -120,6 +141,7 @@ void Client::run() {
 
 bool Client::reach(Connection& connection) {
   if (connection.open()) return true;
+  step_ = LinkStep::kConnect;
   if (!connection.connect()) return false;
   link_.connects.fetch_add(1, std::memory_order_relaxed);
   return true;
@@ -131,9 +153,11 @@ bool Client::exchange(Connection& connection) {
     link_.refused.fetch_add(1, std::memory_order_relaxed);
     return false;
   };
+  step_ = LinkStep::kWriteBlock;
   if (!block || !connection.write(*block)) return refused();
   link_.transactions.fetch_add(1, std::memory_order_relaxed);
   ControlRegisters control{};
+  step_ = LinkStep::kReadControl;
   if (!connection.read(options_.map.control_base, control)) return refused();
   link_.set_control(control);
   link_.heard();
@@ -143,20 +167,14 @@ bool Client::exchange(Connection& connection) {
 Status Client::can_reach(const PlcOptions& options) {
   MW_CHECK_OK(check_address(options));
   Connection connection(options);
-  const auto refuse = [&](std::string_view what, std::string_view advice) -> Status {
-    const int error = errno;
-    return fail(ErrorCode::kUnavailable, "PLC {}:{}: {}: {}; {}", options.address, options.port, what,
-                ::modbus_strerror(error), advice);
+  const auto refuse = [&](LinkStep step) -> Status {
+    return fail(ErrorCode::kUnavailable, "{}", failure_words(options, step, errno));
   };
-  if (!connection.connect()) return refuse("cannot connect", "is it on, and is its Modbus TCP server enabled?");
+  if (!connection.connect()) return refuse(LinkStep::kConnect);
   BlockRegisters block{};
-  if (!connection.read(options.map.base, block)) {
-    return refuse("the block cannot be read", "does the PLC have 16 holding registers at 'base', for this unit?");
-  }
+  if (!connection.read(options.map.base, block)) return refuse(LinkStep::kReadBlock);
   ControlRegisters control{};
-  if (!connection.read(options.map.control_base, control)) {
-    return refuse("the control registers cannot be read", "does the PLC have 4 holding registers at 'control_base'?");
-  }
+  if (!connection.read(options.map.control_base, control)) return refuse(LinkStep::kReadControl);
   return {};
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <thread>
 
 #include "base/error.h"
@@ -11,6 +12,9 @@
 #include "edge/plc/plc_options.h"
 
 namespace millwright::edge::plc {
+
+// What failed at the PLC, and what to look at; `error` is errno as libmodbus left it.
+std::string failure_words(const PlcOptions& options, LinkStep step, int error);
 
 class Client {
  public:
@@ -33,6 +37,7 @@ class Client {
 
   PlcOptions options_;
   Link& link_;
+  LinkStep step_ = LinkStep::kConnect;  // the thread's own
   std::thread thread_;
 };
 

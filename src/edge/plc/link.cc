@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "edge/plc/link.h"
 
-#include <modbus/modbus.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <utility>
@@ -74,7 +73,6 @@ OutputLink Link::facts() const {
                    .connects = connects.load(std::memory_order_relaxed),
                    .transactions = transactions.load(std::memory_order_relaxed),
                    .refused = refused.load(std::memory_order_relaxed)};
-  if (const int error = last_error; error != 0) facts.last_error = ::modbus_strerror(error);
   const int64_t now = clock_.monotonic_ns();
   const int64_t beat = beat_ns_.load(std::memory_order_relaxed);
   facts.heard_age_s = static_cast<double>(now - heard_ns_.load(std::memory_order_relaxed)) * kSecondsPerNano;

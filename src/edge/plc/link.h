@@ -16,6 +16,9 @@ namespace millwright::edge::plc {
 // The PLC is there: it asked, or took what was written, this long ago at most.
 inline constexpr int64_t kLinkNs = 1'000'000'000;
 
+// What an end was at when it failed.
+enum class LinkStep : uint8_t { kConnect, kReadBlock, kWriteBlock, kReadControl };
+
 class Link {
  public:
   Link(const Clock& clock, FailSafe on_death, WordOrder order);
@@ -48,6 +51,7 @@ class Link {
   std::atomic<uint64_t> transactions{0};  // answered, or written
   std::atomic<uint64_t> refused{0};       // what was no request for us, or a write that the PLC refused
   std::atomic<uint64_t> connects{0};
+  std::atomic<LinkStep> last_step{LinkStep::kConnect};  // of last_error
   std::atomic<int> last_error{0};  // libmodbus's errno when this end last failed to reach the PLC; 0: it never failed
 
  private:

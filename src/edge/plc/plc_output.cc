@@ -16,7 +16,7 @@ Result<std::unique_ptr<PlcOutput>> PlcOutput::create(const PlcOptions& options, 
 }
 
 PlcOutput::PlcOutput(const PlcOptions& options, FailSafe on_death, const Clock& clock)
-    : wakes_(options.role == PlcOptions::Role::kClient), link_(clock, on_death, options.map.order) {
+    : options_(options), wakes_(options.role == PlcOptions::Role::kClient), link_(clock, on_death, options.map.order) {
   // Two lives of the agent must not begin with the same numbers.
   state_.sequence = static_cast<uint32_t>(clock.wall_ns() ^ clock.monotonic_ns());
   state_.result.stop = true;
@@ -44,7 +44,15 @@ void PlcOutput::heartbeat(uint64_t beat) noexcept {
   put();
 }
 
-std::optional<OutputLink> PlcOutput::link() const { return link_.facts(); }
+std::optional<OutputLink> PlcOutput::link() const {
+  OutputLink facts = link_.facts();
+  if (const int error = link_.last_error; error != 0) {
+    facts.last_error = failure_words(options_, link_.last_step, error);
+  } else if (options_.role == PlcOptions::Role::kServer && facts.connects == 0) {
+    facts.last_error = fmt::format("no PLC has connected to {}:{} yet", options_.address, port());
+  }
+  return facts;
+}
 
 uint16_t PlcOutput::port() const {
   const auto* server = std::get_if<std::unique_ptr<Server>>(&end_);
@@ -53,8 +61,13 @@ uint16_t PlcOutput::port() const {
 
 Result<std::string> check_plc(const PlcOptions& options) {
   const RegisterMap& map = options.map;
-  const std::string where = fmt::format("registers {}-{} and {}-{}", map.base, map.base + kBlockRegisters - 1,
-                                        map.control_base, map.control_base + kControlRegisters - 1);
+  constexpr uint16_t kFirstByManual = 40'001;
+  const std::string where =
+      fmt::format("registers {}-{} and {}-{}, counted from 0{}", map.base, map.base + kBlockRegisters - 1,
+                  map.control_base, map.control_base + kControlRegisters - 1,
+                  map.base >= kFirstByManual || map.control_base >= kFirstByManual
+                      ? "; where a PLC's manual says 40001 it mostly means the first one: base = 0"
+                      : "");
   if (options.role == PlcOptions::Role::kServer) {
     MW_CHECK_OK(can_listen(options));
     return fmt::format("{}:{} can be listened on; {}", options.address, options.port, where);

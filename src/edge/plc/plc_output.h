@@ -31,6 +31,7 @@ class PlcOutput final : public Output {
   PlcOutput(const PlcOptions& options, FailSafe on_death, const Clock& clock);
   void put() noexcept { link_.put(state_, wakes_); }
 
+  const PlcOptions options_;
   ResultState state_;  // the stroke thread's
   bool wakes_;         // a server needs no waking: it looks when it is asked
   Link link_;

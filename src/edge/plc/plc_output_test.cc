@@ -307,7 +307,22 @@ TEST(PlcClient, APlcThatRefusesIsNotStormedAndItsReasonIsTold) {
   stopped = true;
   news.join();
   EXPECT_GE((*output)->link()->refused, 3U);
-  EXPECT_THAT((*output)->link()->last_error, HasSubstr("Illegal data address"));
+  EXPECT_THAT((*output)->link()->last_error,
+              HasSubstr("the control registers cannot be read: Illegal data address; does the PLC have 4 holding "
+                        "registers from 16 on"));
+}
+
+TEST(PlcServer, SaysWhereAPlcIsAwaitedUntilOneCame) {
+  const SystemClock clock;
+  auto output = PlcOutput::create({.port = 0}, FailSafe::kStop, clock);
+  ASSERT_TRUE(output);
+  EXPECT_EQ((*output)->link()->last_error, fmt::format("no PLC has connected to 127.0.0.1:{} yet", (*output)->port()));
+}
+
+TEST(PlcCheck, SaysThatRegistersCountFromZeroAndWhatFourHundredThousandsMean) {
+  EXPECT_THAT(*check_plc({.port = 0}), HasSubstr("registers 0-15 and 16-19, counted from 0"));
+  EXPECT_THAT(*check_plc({.port = 0}), testing::Not(HasSubstr("40001")));
+  EXPECT_THAT(*check_plc({.port = 0, .map = {.base = 40'001, .control_base = 40'017}}), HasSubstr("base = 0"));
 }
 
 TEST(PlcClient, ACheckNamesWhatIsWrongWithThePlc) {
