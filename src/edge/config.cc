@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/files.h"
+#include "base/numbers.h"
 #include "edge/config_inference.h"
 #include "edge/config_mqtt.h"
 #include "edge/config_section.h"
@@ -271,14 +272,54 @@ void read_assets(const toml::table& root, Config& config, Problems& problems, co
   }
 }
 
+// The page and the PLCs' ends cannot share a port; none of them says who has it.
+void check_ports(const Config& config, const toml::table& root, Problems& problems) {
+  struct End {
+    std::string who, address;
+    uint16_t port;
+  };
+  constexpr std::string_view kEverywhere = "0.0.0.0";
+  std::vector<End> ends;
+  if (config.http.enabled) ends.push_back({"[http]", config.http.address, config.http.port});
+  for (const AssetConfig& asset : config.assets) {
+    if (asset.output.kind != OutputConfig::Kind::kModbusServer) continue;
+    const End end{fmt::format("asset '{}'.output", asset.id), asset.output.plc.address, asset.output.plc.port};
+    for (const End& other : ends) {
+      const bool meet = end.address == other.address || end.address == kEverywhere || other.address == kEverywhere;
+      if (!meet || end.port != other.port || end.port == 0) continue;
+      problems.add(root.source(), end.who + ".port", fmt::format("{} is the port of {} too", end.port, other.who));
+    }
+    ends.push_back(end);
+  }
+}
+
+// A hint where a line's value is a bare word: id = press1.
+std::string quotes_missing(std::string_view text, size_t line) {
+  for (size_t skipped = 1; skipped < line && !text.empty(); ++skipped) {
+    text.remove_prefix(
+        std::min(text.size(), text.find('\n') == std::string_view::npos ? text.size() : text.find('\n') + 1));
+  }
+  text = text.substr(0, text.find('\n'));
+  const size_t equals = text.find('=');
+  if (equals == std::string_view::npos) return {};
+  std::string_view value = trim(text.substr(equals + 1));
+  value = trim(value.substr(0, value.find('#')));
+  const bool word = !value.empty() && std::ranges::all_of(value, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.' || c == '/';
+  });
+  if (!word) return {};
+  return fmt::format("; text needs quotes: {} = \"{}\"", trim(text.substr(0, equals)), value);
+}
+
 }  // namespace
 
 Result<Config> parse_config(std::string_view text, const std::string& name, const std::filesystem::path& folder) {
   const toml::parse_result parsed = toml::parse(text, name);
   if (!parsed) {
     const auto& error = parsed.error();
-    return fail(ErrorCode::kInvalidInput, "{}:{}: not valid TOML: {}", name, error.source().begin.line,
-                error.description());
+    return fail(ErrorCode::kInvalidInput, "{}:{}: not valid TOML: {}{}", name, error.source().begin.line,
+                error.description(), quotes_missing(text, error.source().begin.line));
   }
   Config config;
   Problems problems(name);
@@ -298,6 +339,7 @@ Result<Config> parse_config(std::string_view text, const std::string& name, cons
   if (auto mqtt = root.section("mqtt")) read_mqtt(*mqtt, config.mqtt.emplace(), config.device_id, folder);
   read_assets(parsed.table(), config, problems, folder);
   root.expect("asset");
+  check_ports(config, parsed.table(), problems);
   root.finish();
   if (!problems.none()) return fail(ErrorCode::kInvalidInput, "{}", problems.text());
   return config;

@@ -184,8 +184,8 @@ struct Config {
   std::vector<AssetConfig> assets;
 };
 
-// Relative paths count from `folder`; `name` is what messages call the text. Every problem is named in the one line of
-// the message, the first ones first, at most kMaxProblems.
+// Relative paths count from `folder`; `name` is what messages call the text. Every problem has a line of the message,
+// the first ones first, at most kMaxProblems.
 inline constexpr size_t kMaxProblems = 20;
 Result<Config> parse_config(std::string_view text, const std::string& name, const std::filesystem::path& folder);
 Result<Config> load_config(const std::filesystem::path& file);

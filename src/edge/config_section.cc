@@ -30,7 +30,7 @@ void Problems::add(const toml::source_region& where, std::string_view key, std::
   lines_.push_back(fmt::format("{}:{}: {}: {}", file_, where.begin.line, key, what));
 }
 
-std::string Problems::text() const { return fmt::format("{}", fmt::join(lines_, "; ")); }
+std::string Problems::text() const { return fmt::format("{}", fmt::join(lines_, "\n")); }
 
 std::string Section::full(std::string_view key) const {
   return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
@@ -117,11 +117,16 @@ void Section::texts(std::string_view key, std::vector<std::string>& values) {
 size_t Section::choice(std::string_view key, std::span<const std::string_view> choices, size_t preset, bool required) {
   std::string found;
   text(key, found, required);
+  if (key == "kind") kind_known_ = false;
   if (table_->get(key) == nullptr || !table_->get(key)->is_string()) return preset;
   for (size_t i = 0; i < choices.size(); ++i) {
-    if (choices[i] == found) return i;
+    if (choices[i] != found) continue;
+    if (key == "kind") kind_known_ = true;
+    return i;
   }
-  problem(key, fmt::format("'{}' is not allowed; one of: {}", found, fmt::join(choices, ", ")));
+  const auto meant = nearest_word(found, std::vector<std::string>(choices.begin(), choices.end()));
+  problem(key, fmt::format("'{}' is not allowed; {}one of: {}", found,
+                           meant ? fmt::format("did you mean '{}'? ", *meant) : "", fmt::join(choices, ", ")));
   return preset;
 }
 
@@ -136,6 +141,7 @@ std::optional<Section> Section::section(std::string_view key, bool required) {
 }
 
 void Section::finish() {
+  if (!kind_known_) return;
   for (const auto& [key, node] : *table_) {
     const std::string_view word = key.str();
     if (std::find(known_.begin(), known_.end(), word) != known_.end()) continue;

@@ -64,7 +64,7 @@ class Section {
   void path(std::string_view key, std::filesystem::path& value, const std::filesystem::path& folder,
             bool required = false);
   void texts(std::string_view key, std::vector<std::string>& values);
-  // The index of the value among `choices`.
+  // The index of the value among `choices`. Where that of `kind` is none, which keys there may be is not known either.
   size_t choice(std::string_view key, std::span<const std::string_view> choices, size_t preset, bool required = false);
   [[nodiscard]] bool has(std::string_view key) const { return table_->get(key) != nullptr; }
   // A table below; nullopt where there is none.
@@ -85,6 +85,7 @@ class Section {
   std::string path_;
   Problems* problems_;
   std::vector<std::string> known_;
+  bool kind_known_ = true;
 };
 
 }  // namespace millwright::edge

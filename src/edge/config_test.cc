@@ -107,7 +107,8 @@ TEST(Config, RefusesWhatItDoesNotKnowWithFileLineKeyAndWhatIsAllowed) {
       {"device_id = \"box-7\"", "device_id = \"..\"", "must be 1 to 64 of"},
       {"kind = \"external\"", "kind = \"external\"\nlevel = 3",
        "agent.toml:15: asset 'press1'.trigger.level: unknown key"},
-      {"[agent]", "colour = 3\n[agent]", "agent.toml:1: colour: unknown key; known here: agent, inference, http, mqtt, asset"},
+      {"[agent]", "colour = 3\n[agent]",
+       "agent.toml:1: colour: unknown key; known here: agent, inference, http, mqtt, asset"},
       {"[[asset]]", "[asset]", "at least one [[asset]] section is required"},
       {"[agent]", "[agent", "not valid TOML"},
       {"kind = \"none\"", "kind = \"file\"", "output.path: is required and missing"},
@@ -149,6 +150,35 @@ TEST(Config, SamplesByMqttShareTheBrokerUnlessTheyNameTheirOwn) {
   std::string level = with(kSource, kMqtt);
   level.replace(level.find("\"external\""), 10, "\"fixed\"\nhop = 5");
   EXPECT_THAT(problem(level), HasSubstr("messages that are windows need"));
+}
+
+TEST(Config, OneWrongKindIsOneProblemAndEachProblemHasALine) {
+  const std::string plc =
+      problem(replaced("kind = \"none\"", "kind = \"modbus-sever\"\nport = 1502\nbase = 3\nunit = 1"));
+  EXPECT_EQ(
+      plc,
+      "agent.toml:19: asset 'press1'.output.kind: 'modbus-sever' is not allowed; did you mean 'modbus-server'? one "
+      "of: none, console, file, modbus-server, modbus-client, mqtt");
+  const std::string two = problem(replaced("kind = \"external\"", "kind = \"externl\"\nlevel = 3") + "colour = 3\n");
+  EXPECT_EQ(std::ranges::count(two, '\n'), 1) << two;
+}
+
+TEST(Config, RefusesOnePortForTwo) {
+  const auto with = [](std::string_view http, std::string_view plc) {
+    std::string text = replaced("kind = \"none\"", "kind = \"modbus-server\"\n" + std::string(plc));
+    return problem(text.insert(text.find("[[asset]]"), "[http]\n" + std::string(http) + "\n"));
+  };
+  EXPECT_THAT(with("port = 1502", "port = 1502"), HasSubstr("output.port: 1502 is the port of [http] too"));
+  EXPECT_THAT(with("port = 1502", "port = 1502\naddress = \"0.0.0.0\""), HasSubstr("is the port of [http] too"));
+  EXPECT_EQ(with("port = 1502", "port = 1502\naddress = \"10.0.0.7\""), "");
+  EXPECT_EQ(with("port = 1502\nenabled = false", "port = 1502"), "");
+  EXPECT_EQ(with("port = 1503", "port = 1502"), "");
+}
+
+TEST(Config, TextWithoutQuotesIsSaidToNeedThem) {
+  EXPECT_THAT(problem(replaced("id = \"press1\"", "id = press1  # ours")),
+              HasSubstr("text needs quotes: id = \"press1\""));
+  EXPECT_THAT(problem(replaced("id = \"press1\"", "id = \"press1")), testing::Not(HasSubstr("needs quotes")));
 }
 
 TEST(Config, RefusesTwoAssetsOfOneName) {

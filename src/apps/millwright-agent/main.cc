@@ -26,7 +26,11 @@ int check(const std::string& config, bool as_json) {
   for (const auto& line : lines) {
     good = good && line.good;
     list.push_back({{"good", line.good}, {"what", line.what}, {"found", line.found}});
-    if (!as_json) std::printf("%s %s: %s\n", line.good ? "ok  " : "BAD ", line.what.c_str(), line.found.c_str());
+    if (as_json) continue;
+    std::string found = line.found;
+    for (size_t at = found.find('\n'); at != std::string::npos; at = found.find('\n', at + 1))
+      found.insert(at + 1, "     ");
+    std::printf("%s %s: %s\n", line.good ? "ok  " : "BAD ", line.what.c_str(), found.c_str());
   }
   if (as_json)
     std::printf("%s\n", millwright::model::json_line(nlohmann::json({{"good", good}, {"checks", list}})).c_str());
@@ -35,7 +39,8 @@ int check(const std::string& config, bool as_json) {
   return good ? kDone : kNo;
 }
 
-// One line: for a person as long as nothing runs, an event once the log of events has begun.
+// One line, or one for each problem of a configuration: for a person as long as nothing runs, an event once the log of
+// events has begun.
 int report(const millwright::Error& error, bool started) {
   if (started) {
     millwright::edge::log_event(millwright::edge::Level::kError, "cannot_go_on", {{"error", error.message}});
