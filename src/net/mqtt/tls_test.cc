@@ -184,6 +184,40 @@ TEST(MutualTls, FilesThatCannotWorkAreNamed) {
               testing::HasSubstr("nobody.crt: no such file"));
 }
 
+// As the README has it, step by step.
+TEST(MutualTls, TheShippedScriptMakesCertificatesThatWork) {
+  RealBroker broker(
+      "cafile {folder}/certs/ca.crt\ncertfile {folder}/certs/broker.crt\nkeyfile {folder}/certs/broker.key\n"
+      "require_certificate true\nuse_identity_as_username true\ntls_version tlsv1.3\n");
+  const std::filesystem::path certs = broker.folder().path() / "certs";
+  const auto script = [&](std::vector<std::string> arguments) {
+    std::vector<std::string> argv = {"/bin/sh", MILLWRIGHT_SOURCE_DIR "/deploy/mosquitto/certificates.sh",
+                                     certs.string()};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    auto child = ChildProcess::start({.argv = argv, .out_file = broker.folder().path() / "openssl.log"});
+    return child.has_value() ? child->wait() : -1;
+  };
+  EXPECT_EQ(script({"client", "box-7"}), 2) << "no CA yet";
+  ASSERT_EQ(script({"ca"}), 0);
+  ASSERT_EQ(script({"broker", "DNS:localhost,IP:127.0.0.1"}), 0);
+  for (const char* name : {"box-7", "millwright-hub"}) {
+    ASSERT_EQ(script({"client", name}), 0);
+    EXPECT_EQ(*certificate_common_name(certs / (std::string(name) + ".crt")), name);
+  }
+  EXPECT_EQ(script({"client", "box-7"}), 2) << "never made anew";
+  EXPECT_EQ(script({"client", "../x"}), 2);
+  EXPECT_EQ(std::filesystem::status(certs / "box-7.key").permissions(), std::filesystem::perms(0600));
+  broker.start();
+  const Certificates made(certs);
+  ClientOptions options = options_for(broker.port(), "box-7");
+  options.tls = made.client("ca", "box-7");
+  EXPECT_EQ(why_not(options), "it worked");
+  options.host = "localhost";
+  EXPECT_EQ(why_not(options), "it worked");
+  options.tls = made.client("ca", "broker");
+  EXPECT_NE(why_not(options), "it worked") << "a broker's certificate is no client's";
+}
+
 TEST(MutualTls, APeerThatClosesDuringTheHandshakeIsNotCalledAnErrorOfTls) {
   const TemporaryFolder folder;
   const Certificates certificates(folder.path());
