@@ -221,18 +221,25 @@ void Agent::reload() {
   if (const auto differ = restart_settings(config_, *wanted); !differ.empty()) {
     log_event(Level::kWarning, "reload_needs_restart", {{"settings", differ}});
   }
+  std::vector<std::string> refused;
   for (const AssetConfig& config : wanted->assets) {
-    if (Asset* const asset = find(config.id)) reload_asset(*asset, config);
+    if (Asset* const asset = find(config.id); asset != nullptr && !reload_asset(*asset, config)) {
+      refused.push_back(config.id);
+    }
+  }
+  if (!refused.empty()) {
+    log_event(Level::kWarning, "reloaded_in_part", {{"config", options_.config.string()}, {"model_refused", refused}});
+    return;
   }
   log_event(Level::kInfo, "reloaded", {{"config", options_.config.string()}});
 }
 
-void Agent::reload_asset(Asset& asset, const AssetConfig& wanted) {
+// False: its bundle was refused, and the one before goes on.
+bool Agent::reload_asset(Asset& asset, const AssetConfig& wanted) {
   if (const auto differ = restart_settings(asset.config(), wanted); !differ.empty()) {
     log_event(Level::kWarning, "reload_needs_restart", {{"asset_id", asset.id()}, {"settings", differ}});
   }
-  if (wanted.bundle.empty()) return;
-  judges_.reload(asset, wanted.bundle);
+  return wanted.bundle.empty() || judges_.reload(asset, wanted.bundle);
 }
 
 // While a machine stands still there is nothing to tell, and a file made anew each second costs an idle box more than

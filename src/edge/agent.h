@@ -45,7 +45,7 @@ class Agent {
   Agent(const AgentOptions& options, Config config, const Clock& clock);
   Status open_assets();
   void reload();
-  void reload_asset(Asset& asset, const AssetConfig& wanted);
+  bool reload_asset(Asset& asset, const AssetConfig& wanted);
   bool handle_signal();
   [[nodiscard]] bool all_ended() const;
   void refresh_status();

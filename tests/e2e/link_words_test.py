@@ -119,6 +119,22 @@ class LinkWords(unittest.TestCase):
         self.assertEqual(agent.wait(30), 0)
         self.assertEqual(self.events("broker_lost"), [], "an orderly end is no loss")
 
+    def test_a_plc_that_never_came_is_awaited_and_a_bundle_that_is_gone_is_no_good_reload(self):
+        plc = free_port()
+        text = self.config().read_text().replace('kind = "none"', f'kind = "modbus-server", port = {plc}')
+        config = self.dir / "plc.toml"
+        config.write_text(text)
+        agent = self.start(BIN / "millwright-agent", "--config", config, out=self.log)
+        self.until(lambda: self.events("plc_awaited"), "that nobody came")
+        self.assertEqual(self.events("plc_awaited")[0]["error"], f"no PLC has connected to 127.0.0.1:{plc} yet")
+        self.assertEqual(self.events("plc_lost"), [])
+        config.write_text(text.replace('id = "press"', 'id = "press"\nbundle = "gone.bundle"'))
+        agent.send_signal(signal.SIGHUP)
+        self.until(lambda: self.events("reloaded_in_part"), "what the reload came to")
+        self.assertEqual(self.events("reloaded_in_part")[0]["model_refused"], ["press"])
+        self.assertIn("train one", self.events("model_refused")[0]["error"])
+        self.assertEqual(self.events("reloaded"), [])
+
     def openssl(self, *arguments):
         subprocess.run(["/usr/bin/openssl", *map(str, arguments)], check=True, capture_output=True, timeout=60)
 

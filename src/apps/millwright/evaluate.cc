@@ -19,14 +19,16 @@ struct Options {
   bool as_json = false;
 };
 
-void print_text(const lab::Evaluation& e) {
+void print_text(const lab::Evaluation& e, const lab::EvaluateOptions& options) {
   fmt::print("AUC {:.4f} (95 % interval {:.4f} to {:.4f}), partial AUC up to 10 % false alarms {:.4f}\n", e.auc,
              e.auc_ci95.low, e.auc_ci95.high, e.partial_auc);
   if (e.auc_ci95.high < 0.5)
     fmt::print("anomalous windows score below normal ones: are --normal and --anomalous swapped?\n");
-  fmt::print("at the threshold {:.4g}: found {:.1f} %, false alarms {:.2f} %, F1 {:.4f}; {:.1f} false alarms a shift\n",
-             e.threshold, 100.0 * e.confusion.tpr(), 100.0 * e.confusion.fpr(), e.confusion.f1(),
-             e.false_alarms_per_shift);
+  fmt::print(
+      "at the threshold {:.4g}: found {:.1f} %, false alarms {:.2f} %, F1 {:.4f}; {:.1f} false alarms a shift "
+      "of {} h at {} strokes a minute\n",
+      e.threshold, 100.0 * e.confusion.tpr(), 100.0 * e.confusion.fpr(), e.confusion.f1(), e.false_alarms_per_shift,
+      options.shift_hours, options.strokes_per_minute);
   fmt::print("{} normal and {} anomalous windows\n", e.normal, e.anomalous);
   for (const auto& detection : e.detections) {
     fmt::print("  {}: {}\n", detection.file.string(),
@@ -43,7 +45,7 @@ Result<int> evaluate(Options& options) {
   if (options.as_json) {
     fmt::print("{}\n", lab::to_json(evaluation));
   } else {
-    print_text(evaluation);
+    print_text(evaluation, options.evaluate);
   }
   return 0;
 }

@@ -29,11 +29,14 @@ Result<int> write(const Options& options) {
   if (report.gone > 0) fmt::print("{} were given up meanwhile, or cannot be read\n", report.gone);
   const std::string out = options.out.string();
   if (report.normal > 0) {
-    fmt::print("train:    millwright train --recordings {}/normal --rate HZ --out NEW.bundle\n", out);
+    fmt::print("train:    millwright train --recordings {}/normal{} --out NEW.bundle\n", out,
+               report.rate_hz > 0.0 ? fmt::format(" --rate {}", report.rate_hz) : "");
   }
   if (report.normal > 0 && report.anomalous > 0) {
     fmt::print("evaluate: millwright evaluate BUNDLE --normal {}/normal --anomalous {}/anomalous\n", out, out);
   }
+  fmt::print(
+      "labels come from the operator's page (true: anomalous, nuisance: normal); the normal sample needs none\n");
   return 0;
 }
 

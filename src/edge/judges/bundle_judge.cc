@@ -77,7 +77,13 @@ class BundleJudge final : public Judge {
 }  // namespace
 
 Result<model::LoadedBundle> bundle_of(const AssetConfig& asset) {
-  auto loaded = MW_TRY_IN(where(asset), model::load_bundle(asset.bundle));
+  auto read = model::load_bundle(asset.bundle);  // whose errors name the file
+  if (!read && read.error().code == ErrorCode::kNotFound) {
+    return fail(ErrorCode::kNotFound,
+                "{}: no such file; train one (millwright train --out {}), or let [asset.collect] write windows for it",
+                where(asset), asset.bundle.string());
+  }
+  auto loaded = MW_TRY_IN(fmt::format("asset '{}': bundle", asset.id), std::move(read));
   const signal::FeatureSpec& spec = loaded.bundle.features;
   const WindowConfig& window = asset.window;
   if (spec.channels != window.channels || spec.length != window.length || spec.rate_hz != window.rate_hz) {

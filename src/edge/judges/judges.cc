@@ -72,15 +72,16 @@ Status Judges::load_all(Assets assets, bool live) {
   return {};
 }
 
-void Judges::reload(Asset& asset, const std::filesystem::path& bundle) {
+bool Judges::reload(Asset& asset, const std::filesystem::path& bundle) {
   AssetConfig wanted = asset.config();
   wanted.bundle = bundle;
   if (const Status loaded = load(asset, wanted); !loaded) {
     refuse(asset, wanted, loaded.error());
-    return;
+    return false;
   }
   retries_.erase(asset.id());
   asset.set_bundle(bundle);
+  return true;
 }
 
 Status Judges::load(Asset& asset, const AssetConfig& config) {

@@ -38,7 +38,7 @@ class Judges {
   // every record.
   Status load_all(Assets assets, bool live);
   // Another bundle for an asset that runs; what is wrong with it is logged, and the one that serves stays.
-  void reload(Asset& asset, const std::filesystem::path& bundle);
+  bool reload(Asset& asset, const std::filesystem::path& bundle);
   // Tries again what was due, hands over what the climber has found, steps down from a rung that fails while it serves.
   void tick(Assets assets);
   // Of one asset: each rung with its state and why it does not serve; empty before a bundle was loaded.

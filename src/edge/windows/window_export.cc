@@ -91,6 +91,7 @@ Result<ExportReport> export_windows(const std::filesystem::path& folder, const s
   std::error_code error;
   std::filesystem::create_directories(out, error);
   MW_CHECK_OK(write_file_atomic(out / (shape.asset_id + ".jsonl"), index));
+  report.rate_hz = shape.rate_hz;
   report.normal = sets[0].windows;
   report.anomalous = sets[1].windows;
   report.unlabelled = sets[2].windows;

@@ -26,7 +26,8 @@ struct ExportReport {
   uint64_t normal = 0;
   uint64_t anomalous = 0;
   uint64_t unlabelled = 0;
-  uint64_t gone = 0;  // given up by the agent, or unreadable, meanwhile
+  uint64_t gone = 0;     // given up by the agent, or unreadable, meanwhile
+  double rate_hz = 0.0;  // of the newest; 0: a curve
 };
 
 // Writes OUT/normal/ASSET.npy, OUT/anomalous/ASSET.npy, OUT/unlabelled/ASSET.npy (those that have windows) and
