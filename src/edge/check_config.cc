@@ -91,8 +91,9 @@ void check_model(const AssetConfig& asset, const InferenceConfig& settings, cons
   if (proven) lines.push_back(check_ladder(*loaded, settings, who + "providers"));
 }
 
-// A broker may take a look for the agent that runs, and put that out.
+// A broker may take a look for the agent that runs, and put that out; a port may be the agent's own.
 constexpr std::string_view kAgentConnected = "its broker is not tried: an agent runs with this state folder";
+constexpr std::string_view kAgentListens = "its port is not tried: an agent runs with this state folder";
 
 void check_asset(const AssetConfig& asset, const InferenceConfig& inference, bool agent_runs,
                  std::vector<CheckLine>& lines) {
@@ -116,8 +117,12 @@ void check_asset(const AssetConfig& asset, const InferenceConfig& inference, boo
   }
   if (asset.output.kind == OutputConfig::Kind::kModbusServer ||
       asset.output.kind == OutputConfig::Kind::kModbusClient) {
-    const auto found = plc::check_plc(asset.output.plc);
-    lines.push_back({found.has_value(), who + "output", found ? *found : found.error().message});
+    const auto look = [&]() -> CheckLine {
+      const auto found = plc::check_plc(asset.output.plc);
+      return {found.has_value(), who + "output", found ? *found : found.error().message};
+    };
+    const bool own_port = agent_runs && asset.output.kind == OutputConfig::Kind::kModbusServer;
+    lines.push_back(own_port ? CheckLine{true, who + "output", std::string(kAgentListens)} : look());
   }
   if (asset.output.kind == OutputConfig::Kind::kMqtt) {
     const auto look = [&] {
@@ -133,8 +138,9 @@ void check_asset(const AssetConfig& asset, const InferenceConfig& inference, boo
                                name(asset.output.policy.on_start), name(asset.output.policy.on_death))});
 }
 
-CheckLine check_http(const HttpConfig& http) {
+CheckLine check_http(const HttpConfig& http, bool agent_runs) {
   if (!http.enabled) return {true, "http", "off: no metrics, no operator page"};
+  if (agent_runs) return {true, "http", std::string(kAgentListens)};
   const auto server = net::http::Server::start({.address = http.address, .port = http.port}, {});
   return line_of("http", server ? Status() : Status(std::unexpected(server.error())),
                  fmt::format("{} port {} can be listened on", http.address, http.port));
@@ -162,7 +168,7 @@ std::vector<CheckLine> check_config(const std::filesystem::path& file) {
   lines.push_back(check_lock(config->state));
   const bool agent_runs = !lines.back().good;
   lines.push_back(check_folder("status", config->status.parent_path()));
-  lines.push_back(check_http(config->http));
+  lines.push_back(check_http(config->http, agent_runs));
   for (const UplinkCheck& line : check_uplink(*config, agent_runs)) lines.push_back({line.good, "mqtt", line.found});
   for (const AssetConfig& asset : config->assets) check_asset(asset, config->inference, agent_runs, lines);
   return lines;

@@ -102,6 +102,8 @@ class LinkWords(unittest.TestCase):
             self.assertEqual((event["reason"], event["level"]), ("0x87", "error"))
             self.assertIn("not authorised", event["error"])
         self.assertIn("is not tried: an agent runs", broker()[-1]["found"])
+        bad = [line["what"] for line in self.check(config) if not line["good"]]
+        self.assertEqual(bad, ["state is free"], "what the agent itself holds is no fault but this one")
         self.assertEqual(len(self.events("broker_connected")), 1)
 
         self.until(lambda: (self.dir / "state-box-1/status.json").exists(), "a status")

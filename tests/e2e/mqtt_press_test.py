@@ -76,6 +76,9 @@ class MqttPress(unittest.TestCase):
         return [json.loads(line) for file in sorted(folder.iterdir()) for line in file.read_text().splitlines()]
 
     def test_from_message_to_labelled_set(self):
+        check = subprocess.run([BIN / "millwright-agent", "--config", self.config, "--check"], capture_output=True, text=True)
+        self.assertIn("lets this box hear in/p1", check.stdout)
+        self.assertIn("verdicts go to out/p1", check.stdout)
         agent = self.start(BIN / "millwright-agent", "--config", self.config)
         # What is published before anybody listens is nobody's.
         status = self.dir / "state" / "status.json"
@@ -84,9 +87,6 @@ class MqttPress(unittest.TestCase):
             self.assertLess(time.monotonic(), end, "the source does not come up")
             time.sleep(0.2)
         asked = self.load("normal.f32")["asked"] + self.load("worn.f32")["asked"]
-        check = subprocess.run([BIN / "millwright-agent", "--config", self.config, "--check"], capture_output=True, text=True)
-        self.assertIn("lets this box hear in/p1", check.stdout)
-        self.assertIn("verdicts go to out/p1", check.stdout)
         alert = next(r["stroke_id"] for r in reversed(self.records()) if r["is_alert"])
         kept = self.dir / "state" / "windows" / "p1"
         listed = [line.split() for line in self.run_tool("windows", "list", kept).splitlines()]

@@ -3,7 +3,7 @@
 in the PLC's safe state.
 
 usage: plc_test.py BIN_FOLDER"""
-import json, os, pathlib, queue, signal, subprocess, sys, tempfile, threading, time, unittest
+import json, os, pathlib, queue, signal, socket, subprocess, sys, tempfile, threading, time, unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from ports import free_port  # noqa: E402
@@ -119,10 +119,12 @@ class PlcTest(unittest.TestCase):
         check = lambda: json.loads(subprocess.run([BIN / "millwright-agent", "--config", self.config, "--check", "--json"], capture_output=True, timeout=60).stdout)
         output = lambda: next(line for line in check()["checks"] if line["what"].endswith("output"))
         self.plc.next_event("runs")
-        self.assertFalse(output()["good"], "the agent that runs has the port")
+        self.assertIn("is not tried: an agent runs", output()["found"])
         self.agent.kill()
         self.agent.wait()
         self.assertTrue(output()["good"], output())
+        with socket.create_server(("127.0.0.1", self.port)):
+            self.assertFalse(output()["good"], "another program has the port")
 
 
 if __name__ == "__main__":
