@@ -21,6 +21,7 @@
 #include "campaign/stroke_contract.h"
 #include "campaign/stroke_path_load.h"
 #include "campaign/swap.h"
+#include "inference/trial.h"
 
 namespace {
 
@@ -56,6 +57,7 @@ const std::map<std::string, Run> kCampaigns = {
 }  // namespace
 
 int main(int argc, char** argv) {
+  millwright::inference::run_trial_child_if_asked(argc, argv);
   CLI::App app{"Runs a campaign: many random trials, and variants broken on purpose that it must catch."};
   std::string name;
   CampaignOptions options;
