@@ -81,24 +81,53 @@ Result<std::optional<onnx::ValueInfo>> output_info(OrtSession* session, size_t i
   return out;
 }
 
-}  // namespace
-
-Status infer_values(onnx::Graph& graph) {
+// Types and shapes of all values that nodes make, as far as they follow from the graph.
+Result<std::map<std::string, onnx::ValueInfo>> inferred_values(const onnx::Graph& graph) {
   const Bytes open = graph.serialize_open();
   const OwnedSession session = MW_TRY(load(open, MW_TRY(plain_options(ORT_DISABLE_ALL))));
   size_t count = 0;
   MW_ORT("outputs", ort().SessionGetOutputCount(session.get(), &count));
   OrtAllocator* allocator = nullptr;
   MW_ORT("outputs", ort().GetAllocatorWithDefaultOptions(&allocator));
+  std::map<std::string, onnx::ValueInfo> out;
   for (size_t i = 0; i < count; ++i) {
     char* text = nullptr;
     MW_ORT("outputs", ort().SessionGetOutputName(session.get(), i, allocator, &text));
     const std::string name(text);
     allocator->Free(allocator, text);
-    if (auto info = MW_TRY(output_info(session.get(), i, name))) graph.values.insert_or_assign(name, *std::move(info));
+    if (auto info = MW_TRY(output_info(session.get(), i, name))) out.emplace(name, *std::move(info));
   }
+  return out;
+}
+
+}  // namespace
+
+Status infer_values(onnx::Graph& graph) {
+  for (auto& [name, info] : MW_TRY(inferred_values(graph))) graph.values.insert_or_assign(name, std::move(info));
   for (const auto& output : graph.outputs) graph.values.erase(output.name);
   return {};
+}
+
+Result<ShapedGraph> shaped_graph(std::span<const std::byte> model, const onnx::Limits& limits) {
+  ShapedGraph out{.graph = MW_TRY(onnx::Graph::parse(model, limits)), .dynamic = {}};
+  for (onnx::ValueInfo& input : out.graph.inputs) {
+    if (std::ranges::all_of(input.shape, [](const onnx::Dim& dim) { return dim.size >= 0; })) continue;
+    out.dynamic.push_back(input.name);
+    for (onnx::Dim& dim : input.shape) {
+      if (dim.size < 0) dim = onnx::Dim(1);
+    }
+  }
+  // What the file states of values between may name the dimensions that have a size now.
+  if (!out.dynamic.empty()) out.graph.values.clear();
+  auto values = MW_TRY(inferred_values(out.graph));
+  for (onnx::ValueInfo& output : out.graph.outputs) {
+    const auto found = values.find(output.name);
+    if (found == values.end()) continue;
+    output = std::move(found->second);
+    values.erase(found);
+  }
+  for (auto& [name, info] : values) out.graph.values.insert_or_assign(name, std::move(info));
+  return out;
 }
 
 Result<onnx::Graph> prepared_graph(std::span<const std::byte> model, const onnx::Limits& limits) {

@@ -22,6 +22,15 @@ Result<onnx::Graph> prepared_graph(std::span<const std::byte> model, const onnx:
 // Session::create.
 Status infer_values(onnx::Graph& graph);
 
+// The model as it is, every dimension of its inputs that has no fixed size set to 1 and all shapes that follow from
+// that put in: what work_of() counts on. `dynamic` names the inputs that had one. Errors as Session::create; loads the
+// model: try it first.
+struct ShapedGraph {
+  onnx::Graph graph;
+  std::vector<std::string> dynamic;
+};
+Result<ShapedGraph> shaped_graph(std::span<const std::byte> model, const onnx::Limits& limits = {});
+
 // The kernels that would run, counted by "Operator" or "domain.Operator".
 struct Kernels {
   std::map<std::string, uint64_t> counts;

@@ -27,6 +27,7 @@ Command quantize_command(CLI::App& program);
 Command prune_command(CLI::App& program);
 Command compare_command(CLI::App& program);
 Command compile_command(CLI::App& program);
+Command topology_command(CLI::App& program);
 Command demo_command(CLI::App& program);
 Command listen_command(CLI::App& program);
 Command windows_command(CLI::App& program);

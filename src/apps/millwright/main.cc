@@ -59,10 +59,11 @@ int main(int argc, char** argv) {
   program.set_version_flag("--version", "millwright " MILLWRIGHT_VERSION);
   program.require_subcommand(1);
   using namespace millwright::apps;
-  const std::vector<Command> commands = {train_command(program),    score_command(program),  evaluate_command(program),
-                                         inspect_command(program),  bench_command(program),  demo_command(program),
-                                         quantize_command(program), prune_command(program),  compare_command(program),
-                                         compile_command(program),  listen_command(program), windows_command(program)};
+  const std::vector<Command> commands = {
+      train_command(program),   score_command(program),   evaluate_command(program), inspect_command(program),
+      bench_command(program),   demo_command(program),    quantize_command(program), prune_command(program),
+      compare_command(program), compile_command(program), topology_command(program), listen_command(program),
+      windows_command(program)};
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& wanted) {  // --help, --version
