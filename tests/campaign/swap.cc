@@ -32,7 +32,10 @@ constexpr uint64_t kSwapsPerRound = 400;
 constexpr uint64_t kStrokesPerSwap = kSwapPeriodNs / kPeriodNs;
 constexpr int64_t kDeadlineNs = 500'000'000;
 constexpr double kMostExtraMs = 1.0;
+constexpr int64_t kTakenWithinNs = 60'000'000'000;
 constexpr size_t kStrokeKinds = 16;
+// A machine that others use too takes longer for the same swaps; what is later than this is not measured.
+constexpr uint64_t kMostTimesLonger = 8;
 constexpr std::array<const char*, 2> kBundles = {"a.bundle", "b.bundle"};
 
 // What is asked is the program's own pause, not what else the machine runs: both threads that are compared go before
@@ -48,10 +51,12 @@ void sleep_until(int64_t monotonic_ns) {
   }
 }
 
-// A whole stroke at each instant of a fixed grid; one that is late does not move those after it.
+// A whole stroke at each instant of a fixed grid, so many and then until all is done that goes on beside them; one that
+// is late does not move those after it.
 class PacedSource final : public SampleSource {
  public:
-  PacedSource(uint64_t strokes, uint64_t seed, const Clock& clock) : strokes_(strokes), clock_(clock) {
+  PacedSource(uint64_t strokes, uint64_t seed, const std::atomic<bool>& done, const Clock& clock)
+      : strokes_(strokes), done_(done), clock_(clock) {
     Random random(seed);
     samples_.resize(kStrokeKinds * kSoakFrames);
     for (size_t i = 0; i < kStrokeKinds; ++i) {
@@ -63,7 +68,7 @@ class PacedSource final : public SampleSource {
 
   [[nodiscard]] SourceShape shape() const override { return {.channels = 1, .rate_hz = kSoakRateHz}; }
   Block next(size_t /*most*/, int64_t until_ns) override {
-    if (cycle_ == strokes_) return {.kind = Block::Kind::kEnd};
+    if (cycle_ >= strokes_ && done_) return {.kind = Block::Kind::kEnd};
     if (due(cycle_ + 1) > until_ns) {
       sleep_until(until_ns);
       return {};
@@ -76,12 +81,15 @@ class PacedSource final : public SampleSource {
             .arrival_ns = clock_.monotonic_ns(),
             .events = event_};
   }
-  void stop() noexcept override { strokes_ = cycle_; }
+  // It ends by itself.
+  void stop() noexcept override {}
+  [[nodiscard]] uint64_t strokes() const { return cycle_; }
   [[nodiscard]] bool live() const override { return true; }
   [[nodiscard]] const SourceCounters& counters() const override { return counters_; }
 
  private:
   uint64_t strokes_;
+  const std::atomic<bool>& done_;
   const Clock& clock_;
   int64_t start_ns_ = 0;
   uint64_t cycle_ = 0;
@@ -94,7 +102,7 @@ class PacedSource final : public SampleSource {
 class PauseWatcher final : public WindowWatcher {
  public:
   PauseWatcher(const PacedSource& source, uint64_t strokes, const Clock& clock) : source_(source), clock_(clock) {
-    late_ns_.reserve(strokes);
+    late_ns_.reserve(kMostTimesLonger * strokes);
   }
   void decided(const model::StrokeRecord& record, const signal::Window&) noexcept override {
     if (late_ns_.size() < late_ns_.capacity())
@@ -114,16 +122,16 @@ class PauseWatcher final : public WindowWatcher {
 // The same grid with nothing to do.
 class EmptyGrid {
  public:
-  EmptyGrid(int64_t start_ns, uint64_t strokes, const Clock& clock)
-      : thread_([this, start_ns, strokes, &clock] {
-          go_first();
-          for (uint64_t i = 1; i <= strokes && !stopped_; ++i) {
-            const int64_t due = start_ns + static_cast<int64_t>(i) * kPeriodNs;
-            sleep_until(due);
-            late_ns_.push_back(clock.monotonic_ns() - due);
-          }
-        }) {
-    late_ns_.reserve(strokes);
+  EmptyGrid(int64_t start_ns, uint64_t strokes, const std::atomic<bool>& done, const Clock& clock) {
+    late_ns_.reserve(kMostTimesLonger * strokes);
+    thread_ = std::thread([this, start_ns, strokes, &done, &clock] {
+      go_first();
+      for (uint64_t i = 1; i <= strokes || !done; ++i) {
+        const int64_t due = start_ns + static_cast<int64_t>(i) * kPeriodNs;
+        sleep_until(due);
+        if (late_ns_.size() < late_ns_.capacity()) late_ns_.push_back(clock.monotonic_ns() - due);
+      }
+    });
   }
   std::vector<int64_t> finish() {
     thread_.join();
@@ -131,7 +139,6 @@ class EmptyGrid {
   }
 
  private:
-  std::atomic<bool> stopped_{false};
   std::vector<int64_t> late_ns_;
   std::thread thread_;
 };
@@ -233,8 +240,9 @@ Status Bench::swap(Arm arm, uint64_t swaps, int64_t start_ns, StrokeLoop& loop) 
     sleep_until(start_ns + static_cast<int64_t>(i) * kSwapPeriodNs);
     loop.offer(std::move(next));
     // The loop takes one only where the last it put down is gone.
-    for (int tries = 0; tries < 100; ++tries) {
-      if (loop.retired()) break;
+    const int64_t until = clock_.monotonic_ns() + kTakenWithinNs;
+    while (!loop.retired()) {
+      if (clock_.monotonic_ns() > until) return fail(ErrorCode::kTimedOut, "swap {} was never taken", i);
       sleep_until(clock_.monotonic_ns() + kPeriodNs / 2);
     }
   }
@@ -244,7 +252,8 @@ Status Bench::swap(Arm arm, uint64_t swaps, int64_t start_ns, StrokeLoop& loop) 
 Result<Round> Bench::run(Arm arm, uint64_t swaps) {
   const uint64_t strokes = swaps * kStrokesPerSwap + 2 * kStrokesPerSwap;
   std::filesystem::remove(folder_ / "ledger");
-  PacedSource source(strokes, seed_, clock_);
+  std::atomic<bool> done{arm == Arm::kQuiet};
+  PacedSource source(strokes, seed_, done, clock_);
   auto cutter = MW_TRY(signal::WindowCutter::create(signal::ExternalTrigger{}, 1, kSoakFrames, kSoakRateHz));
   Ledger ledger = MW_TRY(Ledger::open({.path = folder_ / "ledger", .slots = 4096, .boot_id = boot_id()}));
   CountingSink sink;
@@ -266,17 +275,18 @@ Result<Round> Bench::run(Arm arm, uint64_t swaps) {
   writer.start();
   const int64_t start = clock_.monotonic_ns() + 100'000'000;
   source.begin(start);
-  EmptyGrid empty(start, strokes, clock_);
+  EmptyGrid empty(start, strokes, done, clock_);
   std::thread stroke_thread([this, &loop] {
     goes_first_ = go_first();
     loop.run();
   });
   const Status swapped = arm == Arm::kQuiet ? Status() : swap(arm, swaps, start, loop);
+  done = true;
   stroke_thread.join();
   const std::vector<int64_t> nothing = empty.finish();
   MW_CHECK_OK(writer.finish(10'000));
   MW_CHECK_OK(swapped);
-  return Round{.strokes = strokes,
+  return Round{.strokes = source.strokes(),
                .records = sink.lines(),
                .verdicts = watcher.verdicts(),
                .swaps = counters.judge_swaps.get(),
