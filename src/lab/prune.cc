@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "inference/optimised.h"
 #include "lab/channel_pruner.h"
+#include "lab/prune_start.h"
 #include "lab/quantised_already.h"
 #include "lab/raised.h"
 
@@ -16,16 +16,6 @@ namespace {
 using onnx::Graph;
 using onnx::Node;
 using onnx::Tensor;
-
-// Sum of magnitudes along all axes but one.
-std::vector<double> magnitudes(const Tensor& tensor, size_t axis) {
-  std::vector<double> sums(static_cast<size_t>(tensor.dims[axis]), 0.0);
-  size_t inner = 1;
-  for (size_t i = axis + 1; i < tensor.dims.size(); ++i) inner *= static_cast<size_t>(tensor.dims[i]);
-  const auto values = tensor.floats();
-  for (size_t i = 0; i < values.size(); ++i) sums[i / inner % sums.size()] += std::abs(values[i]);
-  return sums;
-}
 
 size_t parameters(const Graph& graph, bool only_nonzero) {
   size_t count = 0;
@@ -41,19 +31,6 @@ size_t parameters(const Graph& graph, bool only_nonzero) {
 double sparsity(const Tensor& tensor) {
   const auto zeros = std::ranges::count(tensor.floats(), 0.0F);
   return static_cast<double>(zeros) / static_cast<double>(std::max<size_t>(tensor.elements(), 1));
-}
-
-// Relative to the layer's mean, so that layers of different scale that share channels have an equal say.
-ChannelScores scores_of(const ChannelPruner& pruner) {
-  ChannelScores scores;
-  for (const ChannelLayer& layer : pruner.map().layers()) {
-    const Node& node = pruner.graph().nodes[layer.node];
-    const auto sums = magnitudes(*pruner.graph().constant(node.inputs[1]), layer.output_axis);
-    const double mean = std::accumulate(sums.begin(), sums.end(), 0.0) / static_cast<double>(sums.size());
-    const auto channels = pruner.map().channels(node.outputs[0]);
-    for (size_t i = 0; i < sums.size(); ++i) scores[channels[i]] += mean > 0.0 ? sums[i] / mean : 0.0;
-  }
-  return scores;
 }
 
 std::vector<PrunedLayer> layers_of(const ChannelPruner& pruner, const ChannelSet& removed) {
@@ -82,11 +59,14 @@ Error nothing_to_take(const Graph& graph, const std::vector<PrunedLayer>& layers
   return {ErrorCode::kInvalidInput, "prune: no channel can be taken out: " + why};
 }
 
-Result<Pruned> prune_channels(const Graph& graph, double ratio) {
+Result<Pruned> prune_channels(const Graph& graph, std::span<const std::byte> model, const PruneOptions& options) {
   const ChannelPruner pruner(graph);
-  const ChannelScores scores = scores_of(pruner);
+  const ChannelScores scores = MW_TRY(importance(pruner, model, options.importance));
   ChannelSet removed;
-  for (const ChannelGroup& group : pruner.groups()) removed.merge(pruner.least(group, scores, ratio));
+  for (const ChannelGroup& group : pruner.groups()) {
+    const auto own = options.ratios.find(pruner.describe(group));
+    removed.merge(pruner.least(group, scores, own == options.ratios.end() ? options.ratio : own->second));
+  }
   pruner.leave_one(removed, scores);
   Pruned out{.parameters_before = parameters(graph, false)};
   out.layers = layers_of(pruner, removed);
@@ -131,18 +111,22 @@ Result<Pruned> prune_weights(Graph& graph, double ratio) {
 
 }  // namespace
 
-Result<Pruned> prune(std::span<const std::byte> model, const PruneOptions& options) {
-  if (!(options.ratio > 0.0 && options.ratio < 1.0)) {
-    return fail(ErrorCode::kInvalidInput, "prune: a ratio of {}; above 0 and below 1", options.ratio);
-  }
+Result<Graph> prune_start(std::span<const std::byte> model) {
   Graph raw = MW_TRY(Graph::parse(model));
   if (const Node* quantised = quantised_node(raw)) {
     return fail(ErrorCode::kInvalidInput,
                 "prune: {}: the model is quantised already; prune the one in float first, then quantise",
                 quantised->describe());
   }
-  Graph graph = MW_TRY(raised_and_prepared(std::move(raw)));
-  return options.is_structured ? prune_channels(graph, options.ratio) : prune_weights(graph, options.ratio);
+  return raised_and_prepared(std::move(raw));
+}
+
+Result<Pruned> prune(std::span<const std::byte> model, const PruneOptions& options) {
+  if (!(options.ratio > 0.0 && options.ratio < 1.0) && options.ratios.empty()) {
+    return fail(ErrorCode::kInvalidInput, "prune: a ratio of {}; above 0 and below 1", options.ratio);
+  }
+  Graph graph = MW_TRY(prune_start(model));
+  return options.is_structured ? prune_channels(graph, model, options) : prune_weights(graph, options.ratio);
 }
 
 }  // namespace millwright::lab

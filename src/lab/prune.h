@@ -4,18 +4,22 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "lab/importance.h"
 
 namespace millwright::lab {
 
 struct PruneOptions {
   double ratio = 0.3;  // of each layer's channels, or of all weights; above 0, below 1
   bool is_structured = true;
+  ImportanceOptions importance;          // of channels; single weights go by their magnitude
+  std::map<std::string, double> ratios;  // of some sets of layers that share channels, by the first layer as described
 };
 
 struct PrunedLayer {
@@ -35,10 +39,9 @@ struct Pruned {
   size_t parameters_after = 0;  // those that are not 0, where single weights go
 };
 
-// Channels that belong together go together: those with the least sum of magnitudes of the filters that make them (L1;
-// H. Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017), the same share in each set of layers that share
-// channels. Not trained anew: expect a loss, and train afterwards. kInvalidInput: a ratio out of range, or nothing that
-// can be taken out, with the reason; kUnsupported: raise_opset()'s.
+// Channels that belong together go together: those that matter least, the same share in each set of layers that share
+// channels. Not trained anew: expect a loss, and train afterwards. kInvalidInput: a ratio out of range, a model that is
+// quantised already, or nothing that can be taken out, with the reason; else as importance() and raise_opset().
 Result<Pruned> prune(std::span<const std::byte> model, const PruneOptions& options);
 
 }  // namespace millwright::lab

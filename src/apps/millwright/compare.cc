@@ -17,14 +17,14 @@ struct Compared {
   std::filesystem::path b;
   std::filesystem::path data;
   std::filesystem::path labels;
-  std::string preprocess;
+  SampleFormat format;
   bool as_json = false;
 };
 
 Result<int> compare(const Compared& what) {
   const Bytes a = MW_TRY(read_model(what.a));
   const Bytes b = MW_TRY(read_model(what.b));
-  const auto samples = MW_TRY(open_samples(what.data, what.preprocess));
+  const auto samples = MW_TRY(open_samples(what.data, what.format));
   lab::CompareOptions options;
   options.progress = progress("compared");
   options.labels = MW_TRY(labels_of(what.labels, *samples));
@@ -48,8 +48,8 @@ Command compare_command(CLI::App& program) {
   CLI::App* app = program.add_subcommand("compare", "two models on the same samples: what a change has cost");
   app->add_option("a", options->a, "the model before")->required();
   app->add_option("b", options->b, "the model after")->required();
-  app->add_option("--data", options->data, "samples: .npy, n first, or a folder of pictures")->required();
-  app->add_option("--preprocess", options->preprocess, "of pictures, as quantize takes it");
+  app->add_option("--data", options->data, kSamplesHelp)->required();
+  options->format.add_to(*app);
   app->add_option("--labels", options->labels, "their labels, one a line");
   app->add_flag("--json", options->as_json, "one JSON object");
   return {app, [options] { return compare(*options); }};

@@ -32,7 +32,7 @@ struct Options {
   std::filesystem::path validation;
   std::filesystem::path labels;
   std::filesystem::path out;
-  std::string preprocess;
+  SampleFormat format;
   std::string method = "entropy";
   std::string precision = "int8";
   double max_drop = 1.5;
@@ -110,7 +110,7 @@ lab::Gate gate_of(const Options& options, std::span<const std::byte> before, rec
 Result<int> quantize_to_half(const Options& options) {
   const Bytes before = MW_TRY(read_model(options.model));
   (void)MW_TRY_IN(options.model.string(), inference::try_model(before));
-  const auto samples = MW_TRY(open_samples(options.calibration, options.preprocess));
+  const auto samples = MW_TRY(open_samples(options.calibration, options.format));
   const auto half =
       MW_TRY_IN(options.model.string(), lab::to_half(before, *samples, {.progress = progress("ranges measured")}));
   json report = {{"precision", "fp16"},
@@ -121,7 +121,7 @@ Result<int> quantize_to_half(const Options& options) {
   for (const auto& node : half.left_float) report["left_float"].push_back({{"node", node.node}, {"why", node.why}});
   bool held = true;
   if (!options.validation.empty()) {
-    const auto validation = MW_TRY(open_samples(options.validation, options.preprocess));
+    const auto validation = MW_TRY(open_samples(options.validation, options.format));
     const auto gate = gate_of(options, before, *validation, MW_TRY(labels_of(options.labels, *validation)));
     const auto cost = MW_TRY(lab::compare_models(before, half.model, *validation, gate.compare));
     held = cost.drop <= gate.max_drop;
@@ -152,7 +152,7 @@ Result<int> quantize(Options& options) {
   }
   const Bytes before = MW_TRY(read_model(options.model));
   (void)MW_TRY_IN(options.model.string(), inference::try_model(before));
-  const auto samples = MW_TRY(open_samples(options.calibration, options.preprocess));
+  const auto samples = MW_TRY(open_samples(options.calibration, options.format));
   const auto quantizer =
       MW_TRY_IN(options.model.string(),
                 lab::Int8Quantizer::create(before, *samples, {.method = *method, .progress = progress("calibrated")}));
@@ -166,7 +166,7 @@ Result<int> quantize(Options& options) {
     chosen.quantized = MW_TRY(quantizer.quantize(options.form, named));
     chosen.held = true;
   } else {
-    const auto validation = MW_TRY(open_samples(options.validation, options.preprocess));
+    const auto validation = MW_TRY(open_samples(options.validation, options.format));
     const auto gate = gate_of(options, before, *validation, MW_TRY(labels_of(options.labels, *validation)));
     chosen = search ? MW_TRY(lab::search_float_layers(quantizer, options.form, layers, gate))
                     : MW_TRY(lab::judge(quantizer, options.form, named, gate));
@@ -210,9 +210,8 @@ Command quantize_command(CLI::App& program) {
       "quantize",
       "make a model small and fast, and prove that it is as good (exit 1 where it is not: nothing written)");
   app->add_option("model", options->model, "a .onnx file in float")->required();
-  app->add_option("--calibration", options->calibration, "samples: .npy, n first, or a folder of pictures")->required();
-  app->add_option("--preprocess", options->preprocess,
-                  "of pictures: size=WxH,layout=nchw,range=0:1,mean=0:0:0,std=1:1:1");
+  app->add_option("--calibration", options->calibration, kSamplesHelp)->required();
+  options->format.add_to(*app);
   app->add_option("--method", options->method, "minmax, entropy, percentile or mse")->capture_default_str();
   app->add_option("--precision", options->precision, "int8 or fp16")->capture_default_str();
   app->add_option("--validation", options->validation, "samples for the gate");

@@ -11,6 +11,7 @@
 #include "lab/labels.h"
 #include "onnx/model.h"
 #include "recording/image.h"
+#include "recording/raw_samples.h"
 
 namespace millwright::apps {
 namespace {
@@ -34,10 +35,29 @@ Result<Bytes> read_model(const std::filesystem::path& path) {
   return bytes;
 }
 
+void SampleFormat::add_to(CLI::App& app) {
+  app.add_option("--preprocess", preprocess, "of pictures: size=WxH,layout=nchw,range=0:1,mean=0:0:0,std=1:1:1");
+  app.add_option("--shape", shape, "of one raw sample: 3x32x32, in C order");
+  app.add_option("--dtype", type, "of raw samples: float32, float64, int8, uint8, int16, uint16, int32")
+      ->capture_default_str();
+}
+
 Result<std::unique_ptr<recording::Dataset>> open_samples(const std::filesystem::path& path,
-                                                         const std::string& preprocess) {
+                                                         const SampleFormat& format) {
+  const std::string ending = path.extension().string();
+  if (!format.shape.empty()) {
+    if (ending == ".npy") {
+      return fail(ErrorCode::kInvalidInput, "{}: an array states its shape itself; --shape is for raw samples",
+                  path.string());
+    }
+    return recording::open_raw_samples(path, MW_TRY(recording::parse_raw_format(format.shape, format.type)));
+  }
+  if (ending == ".raw" || ending == ".bin") {
+    return fail(ErrorCode::kInvalidInput, "{}: raw samples do not state their shape; give --shape, as 3x32x32",
+                path.string());
+  }
   if (!std::filesystem::is_directory(path)) return recording::open_dataset(path);
-  return recording::open_image_folder(path, MW_TRY(recording::parse_preprocess(preprocess)));
+  return recording::open_image_folder(path, MW_TRY(recording::parse_preprocess(format.preprocess)));
 }
 
 Result<std::vector<double>> labels_of(const std::filesystem::path& path, const recording::Dataset& samples) {

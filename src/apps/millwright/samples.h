@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <CLI/App.hpp>
 #include <nlohmann/json_fwd.hpp>
 
 #include "base/error.h"
@@ -24,9 +25,20 @@ std::function<void(size_t done, size_t all)> progress(const char* what);
 // Checked, not run.
 Result<Bytes> read_model(const std::filesystem::path& path);
 
-// An array, or a folder of pictures, which `preprocess` (recording/image.h) makes samples of.
-Result<std::unique_ptr<recording::Dataset>> open_samples(const std::filesystem::path& path,
-                                                         const std::string& preprocess);
+// How samples are to be read, where they do not say so themselves.
+struct SampleFormat {
+  std::string preprocess;  // of pictures (recording/image.h)
+  std::string shape;       // of one raw sample, as "3x32x32"; empty: the samples are not raw
+  std::string type = "float32";
+
+  // --preprocess, --shape and --dtype.
+  void add_to(CLI::App& app);
+};
+inline constexpr const char* kSamplesHelp =
+    ".npy, n first; a folder of pictures; or raw numbers, a file or a folder of .raw and .bin, with --shape";
+
+// An array, a folder of pictures, or raw numbers.
+Result<std::unique_ptr<recording::Dataset>> open_samples(const std::filesystem::path& path, const SampleFormat& format);
 
 // Out of a file, or from the samples themselves.
 Result<std::vector<double>> labels_of(const std::filesystem::path& path, const recording::Dataset& samples);
