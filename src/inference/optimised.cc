@@ -26,6 +26,14 @@ constexpr std::array kIntegerKinds = {
     "ConvInteger"sv, "DynamicQuantizeMatMul"sv, "MatMulInteger"sv, "MatMulIntegerToFloat"sv,
     "QGemm"sv,       "QLinearConv"sv,           "QLinearMatMul"sv};
 
+// Of "Conv" as of "com.microsoft.FusedConv".
+KernelKind kind_of(std::string_view op) {
+  op = op.substr(op.rfind('.') + 1);
+  if (std::ranges::find(kIntegerKinds, op) != kIntegerKinds.end()) return KernelKind::kInteger;
+  if (std::ranges::find(kFloatKinds, op) != kFloatKinds.end()) return KernelKind::kFloat;
+  return op == "QuantizeLinear" || op == "DequantizeLinear" ? KernelKind::kConverter : KernelKind::kOther;
+}
+
 Result<OwnedSessionOptions> plain_options(GraphOptimizationLevel level) {
   OrtSessionOptions* made = nullptr;
   MW_ORT("session options", ort().CreateSessionOptions(&made));
@@ -102,6 +110,11 @@ Result<std::map<std::string, onnx::ValueInfo>> inferred_values(const onnx::Graph
 
 }  // namespace
 
+std::string_view name(KernelKind kind) {
+  constexpr std::array kNames = {"integer"sv, "float"sv, "converter"sv, "other"sv};
+  return kNames[static_cast<size_t>(kind)];
+}
+
 Status infer_values(onnx::Graph& graph) {
   for (auto& [name, info] : MW_TRY(inferred_values(graph))) graph.values.insert_or_assign(name, std::move(info));
   for (const auto& output : graph.outputs) graph.values.erase(output.name);
@@ -147,15 +160,27 @@ Result<Kernels> kernels(std::span<const std::byte> model, const onnx::Limits& li
   const Bytes final_form = MW_TRY(optimised(model, ORT_ENABLE_ALL));
   onnx::Limits ours = limits;
   ours.any_operator = true;
-  const onnx::Model parsed = MW_TRY_IN("optimised model", onnx::Model::parse(final_form, ours));
-  Kernels out{.counts = parsed.summary().operators};
-  for (const auto& [kind, count] : out.counts) {
-    const std::string_view op = std::string_view(kind).substr(kind.rfind('.') + 1);
-    if (std::ranges::find(kIntegerKinds, op) != kIntegerKinds.end()) out.integer += count;
-    if (op == "QuantizeLinear" || op == "DequantizeLinear") out.converters += count;
-    if (std::ranges::find(kFloatKinds, op) == kFloatKinds.end()) continue;
-    out.left_float += count;
-    if (op.find("Conv") != std::string_view::npos) out.unfused_conv += count;
+  Kernels out;
+  {
+    // One reading of the file at a time: it may be large.
+    const onnx::Model parsed = MW_TRY_IN("optimised model", onnx::Model::parse(final_form, ours));
+    out.counts = parsed.summary().operators;
+  }
+  for (const auto& [op, count] : out.counts) {
+    switch (kind_of(op)) {
+      case KernelKind::kInteger: out.integer += count; break;
+      case KernelKind::kConverter: out.converters += count; break;
+      case KernelKind::kOther: break;
+      case KernelKind::kFloat:
+        out.left_float += count;
+        if (op.find("Conv") != std::string_view::npos) out.unfused_conv += count;
+    }
+  }
+  const onnx::Graph graph = MW_TRY_IN("optimised model", onnx::Graph::parse(final_form, ours));
+  for (const onnx::Node& node : graph.nodes) {
+    const std::string op = node.domain.empty() ? node.op : node.domain + "." + node.op;
+    out.nodes.push_back(
+        {.name = node.name, .op = op, .result = node.outputs.empty() ? "" : node.outputs[0], .kind = kind_of(op)});
   }
   return out;
 }

@@ -6,6 +6,8 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -31,8 +33,24 @@ struct ShapedGraph {
 };
 Result<ShapedGraph> shaped_graph(std::span<const std::byte> model, const onnx::Limits& limits = {});
 
-// The kernels that would run, counted by "Operator" or "domain.Operator".
+enum class KernelKind : uint8_t {
+  kInteger,    // a product or convolution that calculates with integers
+  kFloat,      // one that does not
+  kConverter,  // QuantizeLinear or DequantizeLinear between kernels
+  kOther,
+};
+std::string_view name(KernelKind kind);  // "integer", "float", "converter", "other"
+
+struct Kernel {
+  std::string name;    // the runtime's, which mostly begins with the node's in the model
+  std::string op;      // "Conv" or "com.microsoft.FusedConv"
+  std::string result;  // the first value that it makes
+  KernelKind kind = KernelKind::kOther;
+};
+
+// The kernels that would run on the CPU, counted by "Operator" or "domain.Operator".
 struct Kernels {
+  std::vector<Kernel> nodes;  // of the main graph, in the order in which they are stored
   std::map<std::string, uint64_t> counts;
   uint64_t integer = 0;       // of the kinds that can be quantised, those that calculate with integers
   uint64_t left_float = 0;    // of the same kinds, those that do not

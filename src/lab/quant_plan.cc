@@ -76,9 +76,10 @@ class Planner {
     const Node& node = graph_.nodes[index];
     if (!node.domain.empty() || (node.op != "Conv" && !is_product(node)) || node.inputs.size() < 2) return;
     if (const auto why = obstacle(node)) {
-      plan_.left_float.push_back({node.describe(), *why});
+      plan_.left_float.push_back({node.describe(), *why, node.name});
     } else {
       plan_.weighted.insert(index);
+      plan_.weighted_names.insert(node.name);
     }
   }
 
@@ -134,8 +135,9 @@ class Planner {
     const bool moves = is_one_of(kMoving, node);
     const size_t values = plan_.weighted.contains(index) || moves ? 1 : node.inputs.size();
     for (size_t i = 0; i < values; ++i) add(node.inputs[i]);
-    // A product gives floats where nobody reads it in 8 bits: one rounding less.
-    if (is_product(node)) return;
+    // A product gives floats where nobody reads it in 8 bits: one rounding less. Not where an activation stands between
+    // it and who reads it: the runtime looks for a pair behind that, and keeps a float kernel where there is none.
+    if (is_product(node) && (result(node) == node.outputs[0] || wiring_.readers(result(node)).empty())) return;
     if (moves) plan_.follows.emplace(node.outputs[0], node.inputs[0]);
     add(moves ? node.outputs[0] : result(node));
   }

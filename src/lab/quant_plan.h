@@ -16,11 +16,13 @@ namespace millwright::lab {
 struct LeftFloat {
   std::string node;  // "node 'fc1' (Gemm)"
   std::string why;
+  std::string name = {};  // "fc1"
 };
 
 struct QuantPlan {
   std::set<size_t> weighted;  // Conv, Gemm and MatMul with constant weights: indices into graph.nodes
-  std::set<size_t> others;    // element-wise, pooling and moving operators between them
+  std::set<std::string> weighted_names;
+  std::set<size_t> others;  // element-wise, pooling and moving operators between them
   // Values that get a pair, in the order of the graph; inputs of the graph among them.
   std::vector<std::string> activations;
   // Operators that only move values tell what they read and what they make by one scale: value -> the one it follows.

@@ -64,6 +64,7 @@ class Quantize(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             report = json.loads(done.stdout)
             self.assertEqual((report["integer_kernels"], report["quantizable"], report["float_kernels"]), (2, 2, 0))
+            self.assertEqual((report["unfused_conv"], report["missing_kernels"], report["float_kernel_nodes"]), (0, 0, []))
             self.assertGreaterEqual(report["gate"]["agreement"], 0.95)
             first = self.out.read_bytes()
             self.assertEqual(self.quantize("--method", method).returncode, 0)

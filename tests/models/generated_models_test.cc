@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "base/files.h"
+#include "lab/kernel_check.h"
 #include "lab/prune.h"
 #include "lab/quantize.h"
 #include "lab/quantize_fixture.h"
@@ -127,6 +128,11 @@ Passed pass_all(const Bytes& model, FakeDataset& samples, const std::set<std::st
     const auto quantised = quantizer->quantize();
     EXPECT_TRUE(quantised) << quantised.error().message;
     if (!quantised) return false;
+    const auto check = lab::check_kernels(*quantised);
+    EXPECT_TRUE(check) << check.error().message;
+    if (check && check->missing != 0) {
+      for (const auto& one : check->left_float) ADD_FAILURE() << one.node << ": " << one.why;
+    }
     EXPECT_GE(sqnr_db(run(from, samples), run(quantised->model, samples)), kLeastSqnr);
     return true;
   };

@@ -13,12 +13,12 @@
 #include "base/digest.h"
 #include "base/files.h"
 #include "base/nearest_word.h"
-#include "inference/optimised.h"
 #include "inference/trial.h"
 #include "lab/calibration_record.h"
 #include "lab/compare.h"
 #include "lab/float_layers.h"
 #include "lab/half.h"
+#include "lab/kernel_check.h"
 #include "model/json_fields.h"
 
 namespace millwright::apps {
@@ -38,6 +38,7 @@ struct Options {
   double max_drop = 1.5;
   std::vector<std::string> float_layers;
   lab::QdqForm form;
+  bool keep_float_kernels = false;
   bool as_json = false;
 };
 
@@ -55,10 +56,22 @@ void print_gate(const Options& options, const json& report) {
 }
 
 void print_report(const Options& options, const json& report) {
-  fmt::print("{}: {} bytes, {:.1f} times smaller; {} of {} layers are integer kernels\n", options.out.string(),
-             report["bytes_after"].get<size_t>(),
-             static_cast<double>(report["bytes_before"].get<size_t>()) / report["bytes_after"].get<double>(),
-             report["integer_kernels"].get<size_t>(), report["layers"].size());
+  fmt::print(
+      "{}: {} bytes, {:.1f} times smaller; {} of {} layers are integer kernels, {} convolutions "
+      "unfused\n",
+      options.out.string(), report["bytes_after"].get<size_t>(),
+      static_cast<double>(report["bytes_before"].get<size_t>()) / report["bytes_after"].get<double>(),
+      report["integer_kernels"].get<size_t>(), report["layers"].size(), report["unfused_conv"].get<size_t>());
+  for (const json& one : report["float_kernel_nodes"]) {
+    fmt::print("  in float: {}: {}\n", one["node"].get<std::string>(), one["why"].get<std::string>());
+  }
+  if (const size_t missing = report["missing_kernels"].get<size_t>(); missing != 0) {
+    fmt::print("{} quantised layers are NO integer kernels here, so that the model may be slower than before; {}\n",
+               missing,
+               options.keep_float_kernels ? "written all the same"
+                                          : "nothing was written: name them in --float-layers, or, for another runtime "
+                                            "or device, --keep-float-kernels");
+  }
   fmt::print("worst layers (signal to noise; what the output gains where this one stays in float):\n");
   constexpr size_t kShown = 5;
   for (size_t i = 0; i < std::min(kShown, report["layers"].size()); ++i) {
@@ -141,6 +154,16 @@ Result<int> quantize_to_half(const Options& options) {
   return held ? 0 : 1;
 }
 
+json kernels_json(const lab::KernelCheck& check) {
+  json left = json::array();
+  for (const auto& one : check.left_float) left.push_back({{"node", one.node}, {"why", one.why}});
+  return {{"integer_kernels", check.kernels.integer},
+          {"unfused_conv", check.kernels.unfused_conv},
+          {"float_kernels", check.kernels.left_float},
+          {"missing_kernels", check.missing},
+          {"float_kernel_nodes", std::move(left)}};
+}
+
 Result<int> quantize(Options& options) {
   if (options.precision == "fp16") return quantize_to_half(options);
   if (options.precision != "int8") {
@@ -173,20 +196,20 @@ Result<int> quantize(Options& options) {
     report["gate"] = comparison_json(chosen.cost);
     if (!chosen.held) report["next"] = next_step(options);
   }
-  const auto kernels = MW_TRY(inference::kernels(chosen.quantized.model));
+  const auto check = MW_TRY(lab::check_kernels(chosen.quantized));
+  const bool is_sound = check.missing == 0 || options.keep_float_kernels;
   report.update({{"held", chosen.held},
                  {"bytes_after", chosen.quantized.model.size()},
-                 {"integer_kernels", kernels.integer},
                  {"quantizable", chosen.quantized.plan.weighted.size()},
-                 {"unfused_conv", kernels.unfused_conv},
-                 {"float_kernels", kernels.left_float},
                  {"float_layers", chosen.float_nodes}});
+  report.update(kernels_json(check));
   report["layers"] = json::array();
   for (const auto& layer : layers) {
     report["layers"].push_back(
         {{"node", layer.node}, {"op", layer.op}, {"sqnr_db", layer.sqnr_db}, {"gain_db", layer.gain_db}});
   }
-  if (chosen.held) {
+  const bool is_good = chosen.held && is_sound;
+  if (is_good) {
     const lab::CalibrationRecord record{.key = {.model_digest = sha256(before).hex(),
                                                 .data_digest = MW_TRY(samples->digest()),
                                                 .method = options.method,
@@ -199,7 +222,7 @@ Result<int> quantize(Options& options) {
   } else {
     print_report(options, report);
   }
-  return chosen.held ? 0 : 1;
+  return is_good ? 0 : 1;
 }
 
 }  // namespace
@@ -224,6 +247,8 @@ Command quantize_command(CLI::App& program) {
                 "as TensorRT wants them; slower on a CPU");
   app->add_flag("--full-weights", options->form.full_weights,
                 "for processors with VNNI or ARM's dot product only: a little more accurate there, wrong elsewhere");
+  app->add_flag("--keep-float-kernels", options->keep_float_kernels,
+                "write the model also where this machine's runtime keeps float kernels for quantised layers");
   app->add_option("--out", options->out, "the quantised model")->required();
   app->add_flag("--json", options->as_json, "one JSON object");
   return {app, [options] { return quantize(*options); }};
