@@ -47,6 +47,18 @@ std::string describe(const wire::NodeProto& node, int index) {
   return fmt::format("node {} {} ({})", index, shown(node.name()), shown(node.op_type()));
 }
 
+namespace {
+
+// With the first operator that wants it, so that whoever exports the model knows what to leave out.
+std::unexpected<Error> unknown_domain(const wire::GraphProto& graph, const std::string& domain) {
+  const auto& nodes = graph.node();
+  const auto user = std::ranges::find(nodes, domain, [](const wire::NodeProto& node) { return node.domain(); });
+  const std::string who = user == nodes.end() ? "" : describe(*user, static_cast<int>(user - nodes.begin())) + ": ";
+  return fail(ErrorCode::kRefused, "model: {}it imports operators of the unknown domain {}", who, shown(domain));
+}
+
+}  // namespace
+
 Status check_model(const wire::ModelProto& model, const Limits& limits) {
   if (model.ir_version() < 3 || model.ir_version() > kMaxIrVersion) {
     return fail(model.ir_version() > kMaxIrVersion ? ErrorCode::kUnsupported : ErrorCode::kCorrupt,
@@ -56,7 +68,7 @@ Status check_model(const wire::ModelProto& model, const Limits& limits) {
   std::set<std::string_view> domains;
   for (const auto& opset : model.opset_import()) {
     if (!known_domain(opset.domain()) && !limits.any_operator) {
-      return fail(ErrorCode::kRefused, "model: it imports operators of the unknown domain {}", shown(opset.domain()));
+      return unknown_domain(model.graph(), opset.domain());
     }
     if (!domains.insert(canonical_domain(opset.domain())).second) {
       return fail(ErrorCode::kInvalidInput, "model: domain {} is imported twice", shown(opset.domain()));

@@ -28,13 +28,13 @@ def constant(name, dims, seed):
     return onnx.tensor(name, onnx.FLOAT, dims, struct.pack(f"<{count}f", *floats(count, seed)))
 
 
-def network(opset=17):
+def network(opset=17, batch="batch"):
     """Gemm, Relu, Gemm: INPUTS values to CLASSES."""
     nodes = [onnx.node("Gemm", ["x", "w1", "b1"], ["h"]), onnx.node("Relu", ["h"], ["r"]), onnx.node("Gemm", ["r", "w2", "b2"], ["y"])]
     nodes[2] = nodes[2].replace(b"n_Gemm", b"n_Last")
     constants = [constant("w1", [INPUTS, HIDDEN], 1), constant("b1", [HIDDEN], 2), constant("w2", [HIDDEN, CLASSES], 3), constant("b2", [CLASSES], 4)]
-    return onnx.model(onnx.graph(nodes, [onnx.value_info("x", onnx.FLOAT, ["batch", INPUTS])],
-                                 [onnx.value_info("y", onnx.FLOAT, ["batch", CLASSES])], constants), opset)
+    return onnx.model(onnx.graph(nodes, [onnx.value_info("x", onnx.FLOAT, [batch, INPUTS])],
+                                 [onnx.value_info("y", onnx.FLOAT, [batch, CLASSES])], constants), opset)
 
 
 class Quantize(unittest.TestCase):
@@ -132,6 +132,35 @@ class Quantize(unittest.TestCase):
         again = self.dir / "again.onnx"
         self.out.rename(again)
         self.refused(self.quantize(model=again), "quantised already")
+
+    def test_a_model_that_cannot_be_quantised_is_refused_with_the_operator_named(self):
+        """Operators of another domain, control flow, activations that are no numbers, no samples, labels that do not fit."""
+        strange = self.dir / "strange.onnx"
+        value = lambda name: onnx.value_info(name, onnx.FLOAT, ["batch", INPUTS])
+        strange.write_bytes(onnx.model(onnx.graph([onnx.node("Foo", ["x"], ["y"], domain="com.example")], [value("x")], [value("y")]), domains=["com.example"]))
+        self.refused(self.quantize(model=strange), "Foo", "com.example")
+        powers = self.dir / "powers.onnx"
+        nodes = [onnx.node("Exp", ["x"], ["e"]), onnx.node("Gemm", ["e", "w1", "b1"], ["y"])]
+        powers.write_bytes(onnx.model(onnx.graph(nodes, [value("x")], [onnx.value_info("y", onnx.FLOAT, ["batch", HIDDEN])],
+                                                 [constant("w1", [INPUTS, HIDDEN], 1), constant("b1", [HIDDEN], 2)])))
+        large = self.dir / "large.npy"
+        files.write_npy(large, floats(INPUTS, 1) + [500.0] * INPUTS, (2, INPUTS))
+        self.refused(run("quantize", powers, "--calibration", large, "--out", self.out), "sample 1", "'e'")
+        empty = self.dir / "empty.npy"
+        files.write_npy(empty, [], (0, INPUTS))
+        self.refused(run("quantize", self.model, "--calibration", empty, "--out", self.out), "empty.npy")
+        labels = self.dir / "labels.txt"
+        labels.write_text("0\n" * 7)
+        self.refused(self.quantize("--validation", self.data, "--labels", labels), "7 labels for 200 samples")
+
+    def test_a_batch_that_is_fixed_at_one_stays_so_and_a_free_one_stays_free(self):
+        fixed = self.dir / "fixed.onnx"
+        fixed.write_bytes(network(batch=1))
+        for model, batch in ((fixed, 1), (self.model, "batch")):
+            done = self.quantize("--validation", self.data, model=model)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            inputs = json.loads(run("inspect", self.out, "--json").stdout)["inputs"]
+            self.assertEqual(inputs[0]["shape"], f"({batch}, {INPUTS})")
 
     def test_several_models_are_timed_in_one_run(self):
         self.assertEqual(self.quantize().returncode, 0)
