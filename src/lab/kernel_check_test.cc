@@ -107,6 +107,37 @@ TEST(KernelCheck, AnActivationBeforeAFloatLayerKeepsNoProductInFloat) {
   }
 }
 
+// Whatever a Clip's bounds are, the convolution before it calculates with integers: the runtime leaves a Clip out only
+// where 8 bits can say nothing beyond its bounds, to a part in 10^7.
+TEST(KernelCheck, NoBoundsOfAClipKeepAConvolutionInFloat) {
+  using Builder = onnx::GraphBuilder;
+  size_t bound = 0;
+  for (const auto& [low, high] : {std::pair(-1.0F, 1.0F),
+                                  {0.5F, 2.0F},
+                                  {0.0F, 6.0F},
+                                  {0.0F, 0.7F},
+                                  {0.0F, 0.9F},
+                                  {0.0F, 1.1F},
+                                  {0.0F, 1.3F},
+                                  {0.0F, 1.7F},
+                                  {0.0F, 1.9955683F},
+                                  {-0.3F, 2.0F}}) {
+    Builder b("clip");
+    const auto x = b.input("x", onnx::ElementType::kFloat, {"batch", 2, 8, 8});
+    const auto sum = b.node("Conv", {x, b.constant(weights(72, 3), {4, 2, 3, 3})});
+    const auto clipped = b.node("Clip", {sum, b.scalar(low), b.scalar(high)});
+    b.node("Conv", {clipped, b.constant(weights(72, 4), {2, 4, 3, 3})}, {}, "y");
+    b.output("y", onnx::ElementType::kFloat, {"batch", 2, 4, 4});
+    const auto model = b.finish();
+    ASSERT_TRUE(model) << model.error().message;
+    const auto check = check_kernels(*quantizer_of(*model).quantize());
+    ASSERT_TRUE(check) << check.error().message;
+    EXPECT_EQ(check->missing, 0U) << "Clip to " << low << ", " << high;
+    bound += check->kernels.counts.contains("Clip") ? 1 : 0;
+  }
+  EXPECT_EQ(bound, 3U);  // those whose least value is not 0 stay, as kernels of their own
+}
+
 TEST(KernelCheck, AMissingIntegerKernelIsCountedUnderWhateverName) {
   inference::Kernels kernels;
   kernels.integer = 1;

@@ -83,16 +83,25 @@ class Planner {
     }
   }
 
+  // Whether 8 bits over the values behind a Clip say nothing that it would change, so that the runtime leaves it out:
+  // the least of them is told exactly where it is 0 and mostly not else.
+  [[nodiscard]] bool is_clip_of_the_range(const Node& clip) const {
+    for (size_t i = 1; i < clip.inputs.size(); ++i) {
+      if (clip.inputs[i].empty()) continue;
+      const onnx::Tensor* bound = graph_.constant(clip.inputs[i]);
+      if (bound == nullptr || bound->type != onnx::ElementType::kFloat || bound->elements() != 1) return false;
+      if (i == 1 && bound->floats()[0] != 0.0F) return false;
+    }
+    return true;
+  }
+
   // Through the activation that the runtime folds into the kernel: the value that the next ones read.
   [[nodiscard]] const std::string& result(const Node& node) const {
     const std::string& out = node.outputs[0];
     const auto readers = wiring_.readers(out);
     if (readers.size() != 1 || wiring_.is_output(out)) return out;
     const Node& next = graph_.nodes[readers[0]];
-    const bool clips =
-        next.op == "Clip" && std::ranges::all_of(next.inputs.begin() + 1, next.inputs.end(), [&](const auto& bound) {
-          return bound.empty() || graph_.constant(bound) != nullptr;
-        });
+    const bool clips = next.op == "Clip" && is_clip_of_the_range(next);
     return next.domain.empty() && (next.op == "Relu" || clips) ? next.outputs[0] : out;
   }
 

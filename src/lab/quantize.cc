@@ -217,10 +217,15 @@ ActivationScale activation_scale(const Range& range, bool is_symmetric) {
     const float largest = std::max(std::abs(range.low), std::abs(range.high));
     return {.scale = largest > 0.0F ? largest / kWeightSteps : 1.0F, .zero_point = 0};
   }
-  const float scale = (range.high - range.low) / kActivationSteps;
-  if (!(scale > 0.0F)) return {};
-  return {.scale = scale,
-          .zero_point = static_cast<int>(std::clamp(std::nearbyint(-range.low / scale), 0.0F, kActivationSteps))};
+  float scale = (range.high - range.low) / kActivationSteps;
+  // A value that never was anything but 0: with a larger range it would say more than a Clip to 6 lets through, and the
+  // runtime keep that and the float kernel before it.
+  if (!(scale > 0.0F)) return {.scale = 1.0F / kActivationSteps, .zero_point = 0};
+  const int zero = static_cast<int>(std::clamp(std::nearbyint(-range.low / scale), 0.0F, kActivationSteps));
+  // Rounded up, the largest step would lie beyond the range by a rounding, and the runtime keep a Clip that ends there,
+  // with the float kernel before it.
+  if (zero == 0 && scale * kActivationSteps > range.high) scale = std::nextafter(scale, 0.0F);
+  return {.scale = scale, .zero_point = zero};
 }
 
 Result<Int8Quantizer> Int8Quantizer::create(std::span<const std::byte> model, recording::Dataset& samples,

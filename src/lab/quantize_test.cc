@@ -144,6 +144,15 @@ TEST(Quantize, SymmetricActivationsAreSignedWithoutAZeroPoint) {
   }
 }
 
+// 1.9955683 / 255 * 255 is more than it was, in floats.
+TEST(ActivationScale, SaysNothingBeyondTheRange) {
+  for (const float high : {6.0F, 1.9955683F, 3.9943511F}) {
+    EXPECT_LE(activation_scale({.low = 0.0F, .high = high}, false).scale * 255.0F, high);
+    EXPECT_NEAR(activation_scale({.low = 0.0F, .high = high}, false).scale * 255.0F, high, 1e-6F);
+  }
+  EXPECT_LE(activation_scale({}, false).scale * 255.0F, 6.0F);  // dead, and a Clip to 6 behind it
+}
+
 TEST(ActivationScale, TellsZeroExactly) {
   for (const Range range : {Range{-1.0F, 3.0F}, Range{0.0F, 6.0F}, Range{-2.0F, 0.0F}, Range{0.0F, 0.0F}}) {
     const ActivationScale scale = activation_scale(range, false);

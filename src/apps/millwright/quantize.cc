@@ -68,9 +68,10 @@ void print_report(const Options& options, const json& report) {
   if (const size_t missing = report["missing_kernels"].get<size_t>(); missing != 0) {
     fmt::print("{} quantised layers are NO integer kernels here, so that the model may be slower than before; {}\n",
                missing,
-               options.keep_float_kernels ? "written all the same"
-                                          : "nothing was written: name them in --float-layers, or, for another runtime "
-                                            "or device, --keep-float-kernels");
+               options.keep_float_kernels || options.form.symmetric_activations
+                   ? "written all the same"
+                   : "nothing was written: name them in --float-layers, or, for another runtime "
+                     "or device, --keep-float-kernels");
   }
   fmt::print("worst layers (signal to noise; what the output gains where this one stays in float):\n");
   constexpr size_t kShown = 5;
@@ -197,7 +198,8 @@ Result<int> quantize(Options& options) {
     if (!chosen.held) report["next"] = next_step(options);
   }
   const auto check = MW_TRY(lab::check_kernels(chosen.quantized));
-  const bool is_sound = check.missing == 0 || options.keep_float_kernels;
+  // What is written for TensorRT is no integer kernel on a CPU wherever a Relu follows.
+  const bool is_sound = check.missing == 0 || options.keep_float_kernels || options.form.symmetric_activations;
   report.update({{"held", chosen.held},
                  {"bytes_after", chosen.quantized.model.size()},
                  {"quantizable", chosen.quantized.plan.weighted.size()},
