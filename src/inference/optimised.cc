@@ -26,14 +26,6 @@ constexpr std::array kIntegerKinds = {
     "ConvInteger"sv, "DynamicQuantizeMatMul"sv, "MatMulInteger"sv, "MatMulIntegerToFloat"sv,
     "QGemm"sv,       "QLinearConv"sv,           "QLinearMatMul"sv};
 
-// Of "Conv" as of "com.microsoft.FusedConv".
-KernelKind kind_of(std::string_view op) {
-  op = op.substr(op.rfind('.') + 1);
-  if (std::ranges::find(kIntegerKinds, op) != kIntegerKinds.end()) return KernelKind::kInteger;
-  if (std::ranges::find(kFloatKinds, op) != kFloatKinds.end()) return KernelKind::kFloat;
-  return op == "QuantizeLinear" || op == "DequantizeLinear" ? KernelKind::kConverter : KernelKind::kOther;
-}
-
 Result<OwnedSessionOptions> plain_options(GraphOptimizationLevel level) {
   OrtSessionOptions* made = nullptr;
   MW_ORT("session options", ort().CreateSessionOptions(&made));
@@ -115,6 +107,13 @@ std::string_view name(KernelKind kind) {
   return kNames[static_cast<size_t>(kind)];
 }
 
+KernelKind kernel_kind(std::string_view op) {
+  op = op.substr(op.rfind('.') + 1);
+  if (std::ranges::find(kIntegerKinds, op) != kIntegerKinds.end()) return KernelKind::kInteger;
+  if (std::ranges::find(kFloatKinds, op) != kFloatKinds.end()) return KernelKind::kFloat;
+  return op == "QuantizeLinear" || op == "DequantizeLinear" ? KernelKind::kConverter : KernelKind::kOther;
+}
+
 Status infer_values(onnx::Graph& graph) {
   for (auto& [name, info] : MW_TRY(inferred_values(graph))) graph.values.insert_or_assign(name, std::move(info));
   for (const auto& output : graph.outputs) graph.values.erase(output.name);
@@ -167,7 +166,7 @@ Result<Kernels> kernels(std::span<const std::byte> model, const onnx::Limits& li
     out.counts = parsed.summary().operators;
   }
   for (const auto& [op, count] : out.counts) {
-    switch (kind_of(op)) {
+    switch (kernel_kind(op)) {
       case KernelKind::kInteger: out.integer += count; break;
       case KernelKind::kConverter: out.converters += count; break;
       case KernelKind::kOther: break;
@@ -180,7 +179,7 @@ Result<Kernels> kernels(std::span<const std::byte> model, const onnx::Limits& li
   for (const onnx::Node& node : graph.nodes) {
     const std::string op = node.domain.empty() ? node.op : node.domain + "." + node.op;
     out.nodes.push_back(
-        {.name = node.name, .op = op, .result = node.outputs.empty() ? "" : node.outputs[0], .kind = kind_of(op)});
+        {.name = node.name, .op = op, .result = node.outputs.empty() ? "" : node.outputs[0], .kind = kernel_kind(op)});
   }
   return out;
 }

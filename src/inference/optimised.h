@@ -39,7 +39,8 @@ enum class KernelKind : uint8_t {
   kConverter,  // QuantizeLinear or DequantizeLinear between kernels
   kOther,
 };
-std::string_view name(KernelKind kind);  // "integer", "float", "converter", "other"
+std::string_view name(KernelKind kind);       // "integer", "float", "converter", "other"
+KernelKind kernel_kind(std::string_view op);  // of "Conv" as of "com.microsoft.FusedConv"
 
 struct Kernel {
   std::string name;    // the runtime's, which mostly begins with the node's in the model

@@ -124,6 +124,9 @@ Status Session::Impl::open(std::span<const std::byte> bytes, const FixedShapes& 
   // A waiting pool would burn a core between strokes.
   MW_ORT("session options", ort().AddSessionConfigEntry(made, "session.intra_op.allow_spinning", "0"));
   MW_ORT("session options", ort().AddSessionConfigEntry(made, "session.inter_op.allow_spinning", "0"));
+  if (!options.profile.empty()) {
+    MW_ORT("session options", ort().EnableProfiling(made, options.profile.c_str()));
+  }
   if (options.disable_arena) MW_ORT("session options", ort().DisableCpuMemArena(made));
   MW_CHECK_OK(append_provider(made, options.rung));
   provider = options.rung.provider;

@@ -20,6 +20,9 @@ struct SessionOptions {
   onnx::Limits limits;
   bool disable_arena = false;
   Rung rung;  // who runs it
+  // Beginning of the path of ONNX Runtime's own profile, written while it runs and closed with the session; empty:
+  // none.
+  std::string profile = {};
 };
 
 // A model with fixed shapes of one batch size, its tensors allocated and bound. run() neither allocates (beyond what

@@ -5,10 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/millwright/command.h"
+#include "apps/millwright/inspect_model.h"
 #include "base/files.h"
 #include "model/bundle.h"
 #include "model/json_fields.h"
-#include "onnx/model.h"
 
 namespace millwright::apps {
 namespace {
@@ -17,43 +17,13 @@ using nlohmann::json;
 
 struct Options {
   std::string file;
+  std::string provider = "cpu";
+  bool nodes = false;
   bool as_json = false;
 };
 
-std::string shape_text(const onnx::Shape& shape) {
-  std::string text;
-  for (const onnx::Dim& dim : shape)
-    text += (text.empty() ? "" : ", ") + (dim.name.empty() ? std::to_string(dim.size) : dim.name);
-  return "(" + text + ")";
-}
-
-json values_json(const std::vector<onnx::ValueInfo>& values) {
-  json list = json::array();
-  for (const auto& value : values) {
-    list.push_back({{"name", value.name}, {"type", onnx::name(value.type)}, {"shape", shape_text(value.shape)}});
-  }
-  return list;
-}
-
-json model_json(const onnx::Summary& summary, const Digest& digest) {
-  return {{"kind", "onnx"},
-          {"sha256", digest.hex()},
-          {"ir_version", summary.ir_version},
-          {"opsets", summary.opsets},
-          {"producer", summary.producer},
-          {"graph", summary.graph_name},
-          {"inputs", values_json(summary.inputs)},
-          {"outputs", values_json(summary.outputs)},
-          {"operators", summary.operators},
-          {"nodes", summary.nodes},
-          {"parameters", summary.parameters},
-          {"parameter_bytes", summary.parameter_bytes},
-          {"metadata", summary.metadata}};
-}
-
-Result<json> bundle_json(const Bytes& bytes) {
+Result<json> bundle_json(const Bytes& bytes, const inference::Rung& rung) {
   const model::Bundle bundle = MW_TRY(model::decode_bundle(bytes));
-  const onnx::Model model = MW_TRY(onnx::Model::parse(bundle.model));
   const model::Threshold& t = bundle.threshold;
   const model::Lineage& l = bundle.lineage;
   return json{{"kind", "bundle"},
@@ -80,15 +50,7 @@ Result<json> bundle_json(const Bytes& bytes) {
                 {"parent", l.parent},
                 {"seed", l.seed},
                 {"training_windows", l.training_windows}}},
-              {"model", model_json(model.summary(), sha256(bundle.model))}};
-}
-
-// A model's own words may hold anything, also what moves a terminal's cursor.
-std::string printable(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
-  }
-  return text;
+              {"model", MW_TRY(model_json(bundle.model, rung))}};
 }
 
 void print_tree(const json& value, size_t depth) {
@@ -104,20 +66,28 @@ void print_tree(const json& value, size_t depth) {
   }
 }
 
+// The file's own words as a tree; what was found out about the model below it.
+void print_text(json found, bool is_bundle, bool nodes) {
+  json& model = is_bundle ? found["model"] : found;
+  const json whole = model;
+  for (const char* key : {"dynamic_inputs", "memory", "multiply_adds", "node_list", "runtime", "uncounted_nodes"}) {
+    model.erase(key);
+  }
+  print_tree(found, 0);
+  fmt::print("{}", work_text(whole));
+  if (nodes) fmt::print("\n{}", node_tables(whole));
+}
+
 Result<int> inspect(const Options& options) {
   const Bytes bytes = MW_TRY(read_file(options.file, model::kMaxBundleBytes));
   const bool is_bundle = as_text(bytes).starts_with("MWBUNDLE");
-  json found;
-  if (is_bundle) {
-    found = MW_TRY_IN(options.file, bundle_json(bytes));
-  } else {
-    const onnx::Model model = MW_TRY_IN(options.file, onnx::Model::parse(bytes));
-    found = model_json(model.summary(), sha256(bytes));
-  }
+  const inference::Rung rung{.provider = MW_TRY_IN("--provider", inference::parse_provider(options.provider))};
+  const json found =
+      is_bundle ? MW_TRY_IN(options.file, bundle_json(bytes, rung)) : MW_TRY_IN(options.file, model_json(bytes, rung));
   if (options.as_json) {
     fmt::print("{}\n", model::json_line(found));
   } else {
-    print_tree(found, 0);
+    print_text(found, is_bundle, options.nodes);
   }
   return 0;
 }
@@ -126,8 +96,13 @@ Result<int> inspect(const Options& options) {
 
 Command inspect_command(CLI::App& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* app = program.add_subcommand("inspect", "show what a bundle or an ONNX model holds");
+  CLI::App* app = program.add_subcommand(
+      "inspect",
+      "show what a bundle or an ONNX model holds, what one run of it asks, and what the runtime makes of it here");
   app->add_option("file", options->file, "a .bundle or .onnx file")->required();
+  app->add_flag("--nodes", options->nodes, "a line for each node, and for each kernel that the runtime makes of them");
+  app->add_option("--provider", options->provider, "who is asked to run it: cpu, openvino, cuda or tensorrt")
+      ->capture_default_str();
   app->add_flag("--json", options->as_json, "one JSON object");
   return {app, [options] { return inspect(*options); }};
 }
