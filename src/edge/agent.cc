@@ -94,6 +94,10 @@ Agent::~Agent() {
 Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options, const Clock& clock) {
   // Apart: a return from within a new-expression would lose what it had allocated.
   Config config = MW_TRY(load_config(options.config));
+  if (config.updates) {
+    return fail(ErrorCode::kUnsupported, "{}: updates: this version reads the section and does not bring models yet",
+                options.config.string());
+  }
   std::unique_ptr<Agent> agent(new Agent(options, std::move(config), clock));
   // A bundle that cannot be read and a port that is in use are refused before anything is written.
   for (const AssetConfig& asset : agent->config_.assets) {

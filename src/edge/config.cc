@@ -10,6 +10,7 @@
 #include "edge/config_inference.h"
 #include "edge/config_mqtt.h"
 #include "edge/config_section.h"
+#include "edge/config_updates.h"
 #include "edge/ledger.h"
 #include "signal/feature_spec.h"
 
@@ -214,12 +215,17 @@ AssetConfig read_asset(Section section, const Config& config, const std::filesys
   AssetConfig asset;
   section.identifier("id", asset.id);
   // Folders of assets lie beside these.
-  for (const std::string_view taken : {"lock", "windows", "outbox", "engines"}) {
+  for (const std::string_view taken : {"lock", "windows", "outbox", "engines", "updates"}) {
     if (asset.id == taken)
       section.problem("id", fmt::format("'{}' is what a file or folder of the state is called", taken));
   }
   if (asset.id == config.status.filename()) section.problem("id", "it is what the status file is called");
   section.path("bundle", asset.bundle, folder);
+  section.expect("model");
+  if (section.has("model")) section.identifier("model", asset.model);
+  if (!asset.model.empty() && !config.updates) {
+    section.problem("model", "is what updates are asked for; a section [updates] says where");
+  }
   section.integer("deadline_ms", asset.deadline_ms, {1, kMaxDeadlineMs}, true);
   if (auto window = section.section("window", true)) read_window(*window, asset.window);
   if (auto trigger = section.section("trigger", true)) read_trigger(*trigger, asset);
@@ -335,6 +341,7 @@ Result<Config> parse_config(std::string_view text, const std::string& name, cons
   }
   config.inference.cache = config.state / "engines";
   if (auto inference = root.section("inference")) read_inference(*inference, config.inference, folder);
+  if (auto updates = root.section("updates")) read_updates(*updates, config.updates.emplace(), folder);
   if (auto http = root.section("http")) read_http(*http, config.http);
   if (auto mqtt = root.section("mqtt")) read_mqtt(*mqtt, config.mqtt.emplace(), config.device_id, folder);
   read_assets(parsed.table(), config, problems, folder);
@@ -343,48 +350,6 @@ Result<Config> parse_config(std::string_view text, const std::string& name, cons
   root.finish();
   if (!problems.none()) return fail(ErrorCode::kInvalidInput, "{}", problems.text());
   return config;
-}
-
-std::vector<std::string> restart_settings(const AssetConfig& running, const AssetConfig& wanted) {
-  std::vector<std::string> names;
-  const auto note = [&](bool same, const char* name) {
-    if (!same) names.emplace_back(name);
-  };
-  note(running.deadline_ms == wanted.deadline_ms, "deadline_ms");
-  note(running.window == wanted.window, "window");
-  note(running.trigger == wanted.trigger, "trigger");
-  // A simulated press repeats the window in its options; only what the source itself says counts here.
-  note(running.source == wanted.source || running.window != wanted.window, "source");
-  note(running.output == wanted.output, "output");
-  note(running.alarm == wanted.alarm, "alarm");
-  note(running.trend == wanted.trend, "trend");
-  note(running.collect == wanted.collect, "collect");
-  note(running.records == wanted.records, "records");
-  note(running.windows == wanted.windows, "windows");
-  note(running.features == wanted.features, "features");
-  note(running.bundle.empty() || !wanted.bundle.empty(), "bundle (removed)");
-  return names;
-}
-
-std::vector<std::string> restart_settings(const Config& running, const Config& wanted) {
-  std::vector<std::string> names;
-  if (std::tie(running.device_id, running.factory_id, running.line_id, running.state, running.status) !=
-      std::tie(wanted.device_id, wanted.factory_id, wanted.line_id, wanted.state, wanted.status)) {
-    names.emplace_back("agent");
-  }
-  if (running.inference != wanted.inference) names.emplace_back("inference");
-  if (running.http != wanted.http) names.emplace_back("http");
-  if (running.mqtt != wanted.mqtt) names.emplace_back("mqtt");
-  const auto missing = [&](const Config& from, const Config& in, std::string_view what) {
-    for (const AssetConfig& asset : from.assets) {
-      const bool there =
-          std::any_of(in.assets.begin(), in.assets.end(), [&](const auto& a) { return a.id == asset.id; });
-      if (!there) names.push_back(fmt::format("asset '{}' ({})", asset.id, what));
-    }
-  };
-  missing(running, wanted, "removed");
-  missing(wanted, running, "new");
-  return names;
 }
 
 Result<Config> load_config(const std::filesystem::path& file) {

@@ -18,6 +18,7 @@
 #include "edge/plc/plc_options.h"
 #include "edge/press_signal.h"
 #include "edge/trend.h"
+#include "edge/updater/day_window.h"
 #include "inference/rung.h"
 #include "signal/trigger.h"
 
@@ -128,6 +129,7 @@ struct RecordsConfig {
 struct AssetConfig {
   std::string id;
   std::filesystem::path bundle;  // empty: no model
+  std::string model;             // whose updates it takes, by its name in the signed metadata; empty: none
   int64_t deadline_ms = 0;
   WindowConfig window;
   signal::TriggerSpec trigger;
@@ -148,6 +150,21 @@ struct InferenceConfig {
   std::filesystem::path cache;       // folder of engines; default: state/engines
   int64_t build_deadline_s = 1'800;  // for a rung above the CPU to be ready
   bool operator==(const InferenceConfig&) const = default;
+};
+
+// Where signed models come from, and when they may serve.
+struct UpdatesConfig {
+  std::filesystem::path root;  // the root metadata that the box was brought up with
+  std::string metadata_url;    // https://, or a folder of this box
+  std::string targets_url;
+  std::filesystem::path ca_file;  // who may vouch for the server; empty: those of the system
+  std::filesystem::path certificate_file;
+  std::filesystem::path key_file;
+  int64_t poll_s = 3'600;
+  DayWindow window;  // when a swap may be
+  int64_t probation_s = 600;
+  uint64_t probation_verdicts = 200;
+  bool operator==(const UpdatesConfig&) const = default;
 };
 
 struct HttpConfig {
@@ -179,6 +196,7 @@ struct Config {
   std::filesystem::path state;   // folder: ledgers, records, lock
   std::filesystem::path status;  // file; default: state/status.json
   InferenceConfig inference;
+  std::optional<UpdatesConfig> updates;
   HttpConfig http;
   std::optional<MqttConfig> mqtt;
   std::vector<AssetConfig> assets;

@@ -18,6 +18,10 @@ factory_id = "plant"
 line_id = "line1"
 state = "state"
 [inference]
+[updates]
+root = "root.json"
+metadata_url = "https://hub/metadata"
+targets_url = "https://hub/targets"
 [http]
 [mqtt]
 host = "broker"
@@ -128,6 +132,7 @@ std::vector<Variant> variants() {
   };
   std::vector<Variant> all = {{"[agent]", "[agent]", "agent", {}},
                               {"[inference]", "[inference]", "inference", {}},
+                              {"[updates]", "[updates]", "updates", {}},
                               {"[http]", "[http]", "http", {}},
                               {"[mqtt]", "[mqtt]", "mqtt", {}},
                               {"[[asset]]", "[[asset]]", asset, {}},

@@ -108,7 +108,7 @@ TEST(Config, RefusesWhatItDoesNotKnowWithFileLineKeyAndWhatIsAllowed) {
       {"kind = \"external\"", "kind = \"external\"\nlevel = 3",
        "agent.toml:15: asset 'press1'.trigger.level: unknown key"},
       {"[agent]", "colour = 3\n[agent]",
-       "agent.toml:1: colour: unknown key; known here: agent, inference, http, mqtt, asset"},
+       "agent.toml:1: colour: unknown key; known here: agent, inference, updates, http, mqtt, asset"},
       {"[[asset]]", "[asset]", "at least one [[asset]] section is required"},
       {"[agent]", "[agent", "not valid TOML"},
       {"kind = \"none\"", "kind = \"file\"", "output.path: is required and missing"},

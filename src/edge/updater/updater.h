@@ -63,6 +63,8 @@ class Updater {
   void tick(bool allowed);
 
   [[nodiscard]] const InstallState& state() const { return state_; }
+  // That serves, or is about to; empty: none.
+  [[nodiscard]] std::filesystem::path bundle() const { return path_of(state_.serving()); }
   // For status.json and the log.
   [[nodiscard]] nlohmann::json status() const;
 
