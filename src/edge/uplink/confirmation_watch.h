@@ -18,17 +18,17 @@ class ConfirmationWatch {
   // About once a second: the monotonic time, whether a broker has accepted this box, how many alerts wait now, and how
   // many left delivered since the start.
   Change look(int64_t now_ns, bool connected, uint64_t waiting, uint64_t delivered) {
-    const bool moved = std::exchange(delivered_, delivered) != delivered;
+    const bool moved = std::exchange(delivered_, delivered) < delivered;
     if (!connected || waiting == 0 || moved) {
       since_ns_.reset();
     } else if (!since_ns_) {
       since_ns_ = now_ns;
     }
     waited_ns_ = since_ns_ ? now_ns - *since_ns_ : 0;
-    // A broker that goes does not make them confirmed.
+    // A broker that goes does not make them confirmed, nor does a store that gives them up.
     if (overdue_ && (waiting == 0 || moved)) {
       overdue_ = false;
-      return Change::kConfirmed;
+      return moved ? Change::kConfirmed : Change::kNone;
     }
     if (overdue_ || waited_ns_ < kPatienceNs) return Change::kNone;
     overdue_ = true;

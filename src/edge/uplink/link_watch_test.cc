@@ -4,6 +4,7 @@
 
 #include "edge/uplink/confirmation_watch.h"
 #include "edge/uplink/refusals.h"
+#include "edge/uplink/rising_total.h"
 
 namespace millwright::edge {
 namespace {
@@ -64,6 +65,28 @@ TEST(Refusals, TellsEachChangeOfEachTopicOnce) {
   EXPECT_EQ(refusals.answered("b", kNotAuthorised), kNone);
   for (size_t i = 0; i < 2 * Refusals::kMaxTopics; ++i) (void)refusals.answered(std::to_string(i), kQuota);
   EXPECT_EQ(refusals.answered("one more", kQuota), kNone) << "bounded";
+}
+
+TEST(ConfirmationWatch, AlertsThatTheStoreGaveUpAreNotConfirmed) {
+  Watch watch;
+  EXPECT_EQ(changes(watch, 0, 302, true, 2, 7), 1);
+  ASSERT_TRUE(watch.overdue());
+  EXPECT_EQ(watch.look(400 * kSecond, true, 0, 7), Watch::Change::kNone);
+  EXPECT_FALSE(watch.overdue());
+}
+
+TEST(Refusals, ReasonsAboutOneMessageAreTold) {
+  for (const uint8_t reason : {0x80, 0x83, 0x90, 0x95, 0x99}) EXPECT_TRUE(is_about_the_message(reason));
+  for (const uint8_t reason : {0x00, 0x10, 0x87, 0x97}) EXPECT_FALSE(is_about_the_message(reason));
+}
+
+// A store that was killed and has forgotten a minute, and one that is opened with what earlier starts have counted.
+TEST(RisingTotal, CountsWhatCameSinceItLookedFirstAndNeverFalls) {
+  RisingTotal total;
+  EXPECT_EQ(total.look(1'000'000), 0U);
+  EXPECT_EQ(total.look(1'000'005), 5U);
+  EXPECT_EQ(total.look(999'990), 5U);
+  EXPECT_EQ(total.look(999'993), 8U);
 }
 
 }  // namespace

@@ -12,6 +12,18 @@
 
 namespace millwright::edge {
 
+// Refused for what it is, and it will be no different tomorrow; everything else is about rights and limits that an
+// operator may change.
+constexpr bool is_about_the_message(uint8_t reason) {
+  constexpr uint8_t kUnspecified = 0x80;
+  constexpr uint8_t kImplementation = 0x83;
+  constexpr uint8_t kTopicInvalid = 0x90;
+  constexpr uint8_t kTooLarge = 0x95;
+  constexpr uint8_t kPayloadInvalid = 0x99;
+  return reason == kUnspecified || reason == kImplementation || reason == kTopicInvalid || reason == kTooLarge ||
+         reason == kPayloadInvalid;
+}
+
 class Refusals {
  public:
   static constexpr size_t kMaxTopics = 4096;  // more are not told of

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "edge/uplink/refusals.h"
+
 namespace millwright::edge {
 namespace {
 
@@ -25,15 +27,6 @@ model::Channel channel_of(Stream stream) {
     case Stream::kFeatures: return model::Channel::kFeatures;
     default: return model::Channel::kHealth;
   }
-}
-
-// Refused for what it is, and it will be no different tomorrow; everything else is about rights and limits that an
-// operator may change.
-bool is_about_the_message(uint8_t reason) {
-  constexpr uint8_t kUnspecified = 0x80, kImplementation = 0x83, kTopicInvalid = 0x90, kTooLarge = 0x95,
-                    kPayloadInvalid = 0x99;
-  return reason == kUnspecified || reason == kImplementation || reason == kTopicInvalid || reason == kTooLarge ||
-         reason == kPayloadInvalid;
 }
 
 }  // namespace
@@ -242,6 +235,7 @@ void Sender::tell(const Sent& sent, uint8_t reason) {
 bool Sender::unheard(const net::mqtt::Delivery& delivery) {
   if (!delivery.nobody_listened() || options_.alerts_leave_on != AlertsLeaveOn::kHub) return false;
   ++figures_.unheard;
+  figures_.nobody_listens = true;
   if (silent_until_ns_ == 0) silent_until_ns_ = clock_.monotonic_ns() + options_.ask_again_ns;
   unproven_.clear();
   figures_.unconfirmed_scores = 0;
@@ -262,6 +256,7 @@ void Sender::delivered(const net::mqtt::Delivery& delivery) {
   in_flight_.erase(found);
   if (sent.proves) --proofs_;
   if (delivery.outcome == Outcome::kAccepted) {
+    figures_.nobody_listens = false;
     accepted(sent);
     tell(sent, 0);
   }
@@ -313,8 +308,9 @@ void Sender::resend_alerts() {
     alerts_sent_ns_ = clock_.monotonic_ns();  // asked again after the same time
     return;
   }
-  alerts_wait_ = false;
-  if (waiting->empty() || cursor.backlog < cursor.backlog_end) return;
+  alerts_wait_ = !waiting->empty();
+  alerts_sent_ns_ = clock_.monotonic_ns();
+  if (!alerts_wait_ || cursor.backlog < cursor.backlog_end) return;
   cursor = {.backlog = 0, .backlog_end = cursor.live, .live = cursor.live};
   ++figures_.resent;
 }

@@ -39,6 +39,7 @@ struct SenderFigures {
   uint64_t refused = 0;             // by the broker
   uint64_t held_topics = 0;         // now: refused lately, left alone for a while
   uint64_t unheard = 0;             // taken by the broker while nobody listened
+  bool nobody_listens = false;      // the last that was answered was one of these
   uint64_t confirmed = 0;           // left the outbox
   uint64_t unconfirmed_scores = 0;  // sent live, not proven yet
 };

@@ -4,7 +4,6 @@
 #include <pthread.h>
 
 #include <chrono>
-#include <limits>
 
 #include <nlohmann/json.hpp>
 
@@ -20,7 +19,6 @@ using nlohmann::json;
 constexpr auto kPace = std::chrono::milliseconds(100);
 constexpr int64_t kUpkeepNs = 5'000'000'000;
 constexpr int64_t kHealthNs = 60'000'000'000;
-constexpr std::array kStreamsShown = {Stream::kAlerts, Stream::kScores, Stream::kHealth, Stream::kFeatures};
 
 OutboxOptions outbox_options(const Config& config) {
   OutboxOptions options;
@@ -166,28 +164,36 @@ void Uplink::on_status_answered(uint8_t reason) {
 }
 
 // Under the lock. What a broker's list refuses is kept and tried again: nobody must have to guess why nothing arrives.
+// One message that it will not have says nothing about its topic.
 void Uplink::note_answer(std::string_view topic, uint8_t reason) {
-  const Refusals::Change change = refusals_.answered(topic, reason);
+  const bool poison = is_about_the_message(reason);
+  const Refusals::Change change = (poison ? poisoned_ : refusals_).answered(topic, reason);
   if (change == Refusals::Change::kNone) return;
   if (change == Refusals::Change::kAcceptedAgain) {
     log_event(Level::kInfo, "publish_accepted_again", {{"topic", topic}});
     return;
   }
   constexpr uint8_t kNotAuthorised = 0x87;
+  std::string_view what_then = "until the broker takes it, it is kept and tried again";
+  if (reason == kNotAuthorised) {
+    what_then = "the broker's list must let this box write there; until then it is kept and tried again";
+  } else if (poison) {
+    what_then =
+        "it is about this message, not about a right: an alert is kept, another is put aside in outbox.dead "
+        "after a number of tries; is the broker's largest packet below what this box sends?";
+  }
   log_event(Level::kError, "publish_refused",
             {{"host", settings_.config.mqtt->host},
              {"topic", topic},
              {"reason", fmt::format("0x{:02X}", reason)},
-             {"error",
-              fmt::format("{}; {}", net::mqtt::reason_name(reason),
-                          reason == kNotAuthorised
-                              ? "the broker's list must let this box write there; until then it is kept and tried again"
-                              : "until the broker takes it, it is kept and tried again")}});
+             {"error", fmt::format("{}; {}", net::mqtt::reason_name(reason), what_then)}});
 }
 
 // A broker may grant a subscription that its list lets nothing through for: silence is all there is to go by.
 void Uplink::note_confirmations(int64_t now_ns) {
-  const StreamFigures alerts = outbox_.figures().streams[static_cast<size_t>(Stream::kAlerts)];
+  const OutboxFigures outbox = outbox_.figures();
+  if (!outbox.open) return;  // then nothing waits as far as it knows
+  const StreamFigures& alerts = outbox.streams[static_cast<size_t>(Stream::kAlerts)];
   const auto change = confirmations_.look(now_ns, client_ && client_->connected(), alerts.messages, alerts.delivered);
   if (change == ConfirmationWatch::Change::kNone) return;
   if (change == ConfirmationWatch::Change::kConfirmed) {
@@ -203,6 +209,21 @@ void Uplink::note_confirmations(int64_t now_ns) {
                                    "(deploy/mosquitto: the certificate's common name must be the device_id)?",
                                    topics_.edge(model::Channel::kAck))
                      : std::string("the broker acknowledges no alert; see publish_refused")}});
+}
+
+// A hub that is gone while the machine is well: no alert waits for it, and yet nothing arrives.
+void Uplink::note_listeners() {
+  const bool nobody = sender_figures().nobody_listens;
+  if (nobody == std::exchange(nobody_listened_, nobody)) return;
+  if (nobody) {
+    log_event(Level::kWarning, "nobody_listens",
+              {{"host", settings_.config.mqtt->host},
+               {"error",
+                "the broker takes messages that nobody has subscribed to: does the hub run, and does it "
+                "subscribe to all channels of this box? They are kept and tried again"}});
+  } else {
+    log_event(Level::kInfo, "somebody_listens", {{"host", settings_.config.mqtt->host}});
+  }
 }
 
 void Uplink::on_message(std::string_view topic, std::string_view payload, bool retained) {
@@ -234,6 +255,7 @@ void Uplink::on_message(std::string_view topic, std::string_view payload, bool r
 void Uplink::tick(const SystemFigures& system) {
   const int64_t now = clock_.monotonic_ns();
   note_confirmations(now);
+  note_listeners();
   if (now >= next_upkeep_ns_) {
     next_upkeep_ns_ = now + kUpkeepNs;
     const Status kept = outbox_.is_open() ? outbox_.tick() : Status();
@@ -266,27 +288,6 @@ void Uplink::tick(const SystemFigures& system) {
   (void)outbox_.append(messages);  // the feeder finds out why, and says so
 }
 
-// What was given up is counted in the metrics; the log says that it happens, at most every ten minutes.
-void Uplink::note_losses(int64_t now_ns) {
-  constexpr int64_t kEveryNs = 600'000'000'000;
-  if (now_ns < next_loss_ns_) return;
-  const OutboxFigures figures = outbox_.figures();
-  json given_up = json::object();
-  uint64_t total = figures.quarantined;
-  for (const Stream stream : kStreamsShown) {
-    uint64_t dropped = 0;
-    for (const uint64_t count : figures.streams[static_cast<size_t>(stream)].drops) dropped += count;
-    given_up[std::string(name(stream))] = dropped;
-    total += dropped;
-  }
-  if (!given_up_) given_up_ = total;  // what earlier starts gave up
-  if (total == *given_up_) return;
-  given_up_ = total;
-  next_loss_ns_ = now_ns + kEveryNs;
-  given_up["damaged_places"] = figures.quarantined;
-  log_event(Level::kWarning, "messages_given_up", given_up);
-}
-
 // It may be renewed while we run.
 void Uplink::read_certificate() {
   const MqttConfig& mqtt = *settings_.config.mqtt;
@@ -298,92 +299,6 @@ void Uplink::add_features(std::string_view asset_id, std::string_view line) {
   if (!outbox_.is_open()) return;
   const Message message{.stream = Stream::kFeatures, .asset = asset_id, .wall_ns = clock_.wall_ns(), .payload = line};
   (void)outbox_.append(std::span(&message, 1));  // the feeder finds out why, and says so
-}
-
-void Uplink::make_series() {
-  read_certificate();
-  settings_.metrics.before_scrape([this] { update_series(); });
-  update_series();
-}
-
-void Uplink::update_series() {
-  const metrics::Labels box = {{"device_id", settings_.config.device_id}, {"factory_id", settings_.config.factory_id}};
-  const auto with = [&box](std::initializer_list<std::pair<std::string, std::string>> more) {
-    metrics::Labels labels = box;
-    labels.insert(labels.end(), more);
-    return labels;
-  };
-  metrics::Registry& registry = settings_.metrics;
-  const OutboxFigures outbox = outbox_.figures();
-  for (const Stream stream : kStreamsShown) {
-    const StreamFigures& figures = outbox.streams[static_cast<size_t>(stream)];
-    const std::string label(name(stream));
-    registry.gauge({"edge_outbox_messages", "Messages that wait"}, with({{"stream", label}}))
-        .set(static_cast<double>(figures.messages));
-    registry.gauge({"edge_outbox_bytes", "Bytes that waiting messages take"}, with({{"stream", label}}))
-        .set(static_cast<double>(figures.bytes));
-    registry.counter({"edge_outbox_delivered_total", "Messages that left delivered"}, with({{"stream", label}}))
-        .set_total(figures.delivered);
-    for (size_t reason = 0; reason < kDropReasons; ++reason) {
-      registry
-          .counter({"edge_outbox_dropped_total", "Messages that left undelivered"},
-                   with({{"stream", label}, {"reason", std::string(name(static_cast<DropReason>(reason)))}}))
-          .set_total(figures.drops[reason]);
-    }
-  }
-  registry
-      .gauge({"edge_outbox_headroom_seconds", "Until the oldest are given up, at the present rate"},
-             with({{"stream", "scores"}}))
-      .set(outbox.headroom_s);
-  registry.gauge({"edge_outbox_open", "1 while the store can be trusted"}, box).set(outbox.open ? 1.0 : 0.0);
-  registry.counter({"edge_outbox_quarantined_total", "Damaged places found in the store"}, box)
-      .set_total(outbox.quarantined);
-  registry.counter({"edge_outbox_read_failures_total", "Reads of the store that its disk refused"}, box)
-      .set_total(outbox.unreadable);
-  registry.counter({"edge_outbox_strokes_not_fed_total", "Strokes that the journal no longer had"}, box)
-      .set_total(feeder_.figures().missing);
-  if (settings_.config.mqtt->tls && !settings_.config.mqtt->certificate_file.empty()) {
-    const int64_t ends_s = certificate_ends_s_;
-    registry
-        .gauge({"edge_certificate_seconds_left", "Until this box's certificate ends, NaN where it cannot be read"}, box)
-        .set(ends_s == 0 ? std::numeric_limits<double>::quiet_NaN()
-                         : static_cast<double>(ends_s) - static_cast<double>(clock_.wall_ns()) * 1e-9);
-  }
-  const net::mqtt::ClientFigures client = client_ ? client_->figures() : net::mqtt::ClientFigures{};
-  registry.gauge({"edge_mqtt_connected", "1 while a broker has accepted this box"}, box)
-      .set(client.connected ? 1.0 : 0.0);
-  registry.counter({"edge_mqtt_connects_total", "Connections that a broker accepted"}, box).set_total(client.connects);
-  registry.counter({"edge_mqtt_attempts_total", "Attempts to connect"}, box).set_total(client.attempts);
-  registry.counter({"edge_mqtt_refused_total", "Messages that the broker refused"}, box).set_total(client.refused);
-  registry.counter({"edge_mqtt_sent_bytes_total", "Payload handed to the network"}, box).set_total(client.sent_bytes);
-}
-
-json Uplink::status() {
-  const OutboxFigures outbox = outbox_.figures();
-  const FeederFigures feeder = feeder_.figures();
-  SenderFigures sender;
-  {
-    const std::lock_guard lock(mutex_);
-    if (sender_) sender = sender_->figures();
-  }
-  return {{"connected", client_ && client_->connected()},
-          {"last_error", client_ ? client_->last_error() : std::string()},
-          {"outbox",
-           {{"open", outbox.open},
-            {"waiting", waiting()},
-            {"alerts_waiting", outbox.streams[0].messages},
-            {"alerts_unconfirmed_s", static_cast<double>(confirmations_.waited_ns()) * 1e-9},
-            {"alerts_overdue", confirmations_.overdue()},
-            {"headroom_s", outbox.headroom_s},
-            {"error", outbox.last_error}}},
-          {"fed", {{"scores", feeder.scores}, {"alerts", feeder.alerts}, {"missing", feeder.missing}}},
-          {"sent",
-           {{"live", sender.live},
-            {"historical", sender.historical},
-            {"confirmed", sender.confirmed},
-            {"refused", sender.refused},
-            {"held_topics", sender.held_topics}}},
-          {"sent_bytes", client_ ? client_->figures().sent_bytes : 0}};
 }
 
 }  // namespace millwright::edge

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -23,6 +24,7 @@
 #include "edge/outbox/outbox.h"
 #include "edge/uplink/confirmation_watch.h"
 #include "edge/uplink/refusals.h"
+#include "edge/uplink/rising_total.h"
 #include "edge/uplink/sender.h"
 #include "metrics/registry.h"
 #include "net/mqtt/client.h"
@@ -76,6 +78,9 @@ class Uplink final : public net::mqtt::ClientEvents {
   void note_losses(int64_t now_ns);
   void note_answer(std::string_view topic, uint8_t reason);
   void note_confirmations(int64_t now_ns);
+  void note_listeners();
+  [[nodiscard]] SenderFigures sender_figures();
+  [[nodiscard]] uint64_t dropped_since_start(const OutboxFigures& figures, Stream stream, DropReason reason);
   void read_certificate();
   void update_series();
   void run();
@@ -94,10 +99,14 @@ class Uplink final : public net::mqtt::ClientEvents {
   std::atomic<bool> stopping_{false};
   std::string logged_loss_;          // guarded by mutex_
   Refusals refusals_;                // guarded by mutex_
+  Refusals poisoned_;                // guarded by mutex_: topics with a message that was refused for what it is
   ConfirmationWatch confirmations_;  // the control thread only
   std::string logged_store_;
   std::string logged_read_;
-  std::optional<uint64_t> given_up_;  // messages and damaged places, as logged last
+  std::mutex totals_mutex_;
+  std::map<std::string, RisingTotal> totals_;  // guarded by totals_mutex_
+  uint64_t given_up_ = 0;                      // messages and damaged places, as logged last
+  bool nobody_listened_ = false;               // as logged
   int64_t next_loss_ns_ = 0;
   std::string last_command_;    // the client's thread only
   int64_t next_upkeep_ns_ = 0;  // the control thread only
