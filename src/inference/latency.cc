@@ -33,61 +33,31 @@ double empty_loop(const Clock& clock, double ms) {
   return ms_between(start, now);
 }
 
-// What is measured: false where the model failed.
-struct Subject {
-  std::function<bool()> run;
-  const Session& session;
-};
-
 struct Taken {
   double empty_ms = kLongestEmptyMs;  // as long as the shortest call
   std::vector<double> took;
   std::vector<double> empty;
 };
 
-Result<double> time_once(const Subject& subject, const Clock& clock) {
+Result<double> time_once(const Call& subject, const Clock& clock) {
   const int64_t start = clock.monotonic_ns();
   const bool good = subject.run();
   const double ms = ms_between(start, clock.monotonic_ns());
-  if (!good) return fail(ErrorCode::kInvalidInput, "bench: {}", subject.session.last_error());
+  if (!good) return fail(ErrorCode::kInvalidInput, "bench: {}", subject.session->last_error());
   return ms;
 }
 
-LatencyReport report_of(const Subject& subject, Taken& taken) {
+LatencyReport report_of(const Call& subject, Taken& taken) {
   LatencyReport report;
   report.n = taken.took.size();
   report.ms = percentiles(taken.took);
   report.p999_proven = report.n >= kProvenP999;
-  report.throughput_per_s = static_cast<double>(subject.session.batch()) * 1e3 / report.ms.mean;
-  report.provider = runtime_name(subject.session.provider());
+  report.throughput_per_s = static_cast<double>(subject.session->batch()) * 1e3 / report.ms.mean;
+  report.provider = runtime_name(subject.session->provider());
   report.empty_ms = percentiles(taken.empty);
+  report.sorted_ms = std::move(taken.took);
+  report.sorted_empty_ms = std::move(taken.empty);
   return report;
-}
-
-// One call of each in turn: whatever the machine does meets them all.
-Result<std::vector<LatencyReport>> measure(std::span<const Subject> subjects, const LatencyOptions& options) {
-  MW_CHECK_OK(check_options(options));
-  const SystemClock clock;
-  std::vector<Taken> taken(subjects.size());
-  for (uint64_t i = 0; i < options.warmup; ++i) {
-    for (size_t s = 0; s < subjects.size(); ++s) {
-      taken[s].empty_ms = std::min(taken[s].empty_ms, MW_TRY(time_once(subjects[s], clock)));
-    }
-  }
-  for (Taken& one : taken) {
-    one.took.reserve(options.iterations);
-    one.empty.reserve(options.iterations);
-  }
-  for (uint64_t i = 0; i < options.iterations; ++i) {
-    for (size_t s = 0; s < subjects.size(); ++s) {
-      taken[s].took.push_back(MW_TRY(time_once(subjects[s], clock)));
-      taken[s].empty.push_back(empty_loop(clock, taken[s].empty_ms));
-    }
-  }
-  std::vector<LatencyReport> reports;
-  reports.reserve(subjects.size());
-  for (size_t s = 0; s < subjects.size(); ++s) reports.push_back(report_of(subjects[s], taken[s]));
-  return reports;
 }
 
 std::vector<signal::Window> cut(const signal::FeatureSpec& spec, std::span<const float> samples) {
@@ -150,27 +120,47 @@ Percentiles percentiles(std::span<double> values) {
           .max = values.back()};
 }
 
+Call call_of(Session& session) {
+  return {.run = [&session] { return session.run(); }, .session = &session};
+}
+
+Call call_of(Scorer& scorer, const signal::Window& window) {
+  return {.run =
+              [&scorer, &window] {
+                scorer.extract(window, 0);
+                return scorer.features().run(1);
+              },
+          .session = &scorer.features().session()};
+}
+
 Result<LatencyReport> measure_session(Session& session, const LatencyOptions& options) {
-  return MW_TRY(measure_sessions(std::span(&session, 1), options)).front();
+  const Call call = call_of(session);
+  return MW_TRY(measure_calls(std::span(&call, 1), options)).front();
 }
 
-Result<std::vector<LatencyReport>> measure_sessions(std::span<Session> sessions, const LatencyOptions& options) {
-  std::vector<Subject> subjects;
-  subjects.reserve(sessions.size());
-  for (Session& session : sessions) {
-    subjects.push_back({.run = [&session] { return session.run(); }, .session = session});
+Result<std::vector<LatencyReport>> measure_calls(std::span<const Call> calls, const LatencyOptions& options) {
+  MW_CHECK_OK(check_options(options));
+  const SystemClock clock;
+  std::vector<Taken> taken(calls.size());
+  for (uint64_t i = 0; i < options.warmup; ++i) {
+    for (size_t s = 0; s < calls.size(); ++s) {
+      taken[s].empty_ms = std::min(taken[s].empty_ms, MW_TRY(time_once(calls[s], clock)));
+    }
   }
-  return measure(subjects, options);
-}
-
-Result<LatencyReport> measure_scorer(Scorer& scorer, const signal::Window& window, const LatencyOptions& options) {
-  const Subject subject{.run =
-                            [&] {
-                              scorer.extract(window, 0);
-                              return scorer.features().run(1);
-                            },
-                        .session = scorer.features().session()};
-  return MW_TRY(measure(std::span(&subject, 1), options)).front();
+  for (Taken& one : taken) {
+    one.took.reserve(options.iterations);
+    one.empty.reserve(options.iterations);
+  }
+  for (uint64_t i = 0; i < options.iterations; ++i) {
+    for (size_t s = 0; s < calls.size(); ++s) {
+      taken[s].took.push_back(MW_TRY(time_once(calls[s], clock)));
+      taken[s].empty.push_back(empty_loop(clock, taken[s].empty_ms));
+    }
+  }
+  std::vector<LatencyReport> reports;
+  reports.reserve(calls.size());
+  for (size_t s = 0; s < calls.size(); ++s) reports.push_back(report_of(calls[s], taken[s]));
+  return reports;
 }
 
 Result<WindowsReport> bench_windows(const signal::FeatureSpec& spec, const FeatureModel& model,

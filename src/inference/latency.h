@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -41,16 +42,25 @@ struct LatencyReport {
   std::string provider;
   // An empty loop of the same length (at most 1 ms), run after every measured call.
   Percentiles empty_ms;
+  // All of them, ascending.
+  std::vector<double> sorted_ms;
+  std::vector<double> sorted_empty_ms;
 };
 
 // kInvalidInput: options out of range, or the model fails.
 Result<LatencyReport> measure_session(Session& session, const LatencyOptions& options);
 
-// Several in one run, one call of each in turn: only so are their times comparable. In the order of `sessions`.
-Result<std::vector<LatencyReport>> measure_sessions(std::span<Session> sessions, const LatencyOptions& options);
+// What is measured: false where the model failed, and the session says why.
+struct Call {
+  std::function<bool()> run;
+  const Session* session = nullptr;
+};
+Call call_of(Session& session);
+// Window -> features -> score, one at a time. Both must outlive the call.
+Call call_of(Scorer& scorer, const signal::Window& window);
 
-// The same for window -> features -> score, one at a time.
-Result<LatencyReport> measure_scorer(Scorer& scorer, const signal::Window& window, const LatencyOptions& options);
+// Several in one run, one call of each in turn: only so are their times comparable. In the order of `calls`.
+Result<std::vector<LatencyReport>> measure_calls(std::span<const Call> calls, const LatencyOptions& options);
 
 struct WindowsOptions {
   size_t batch = 64;

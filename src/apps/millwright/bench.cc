@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "apps/millwright/bench_report.h"
 #include "apps/millwright/command.h"
 #include "base/files.h"
 #include "inference/latency.h"
+#include "inference/processor.h"
 #include "inference/trial.h"
 #include "model/bundle.h"
 #include "model/json_fields.h"
@@ -26,7 +30,11 @@ struct Options {
   std::filesystem::path model;
   std::string features = "reference-64";
   inference::LatencyOptions latency;
+  std::vector<std::string> providers = {"cpu"};
+  int threads = 1;
+  std::vector<int> pin;
   double budget_ms = 0.0;
+  std::filesystem::path html;
   bool as_json = false;
 };
 
@@ -36,104 +44,90 @@ void fill_random(std::span<float> values) {
     values[i] = static_cast<float>((i * 2'654'435'761U) % 2'001) / 1'000.0F - 1.0F;
 }
 
-Result<inference::Session> open_model(const std::filesystem::path& file, const Bytes& bytes) {
-  (void)MW_TRY_IN(file.string(), inference::try_model(bytes));
-  auto session = MW_TRY_IN(file.string(), inference::Session::create(bytes, 1));
+// One model on one provider, ready to be called.
+struct Job {
+  std::string file;
+  std::unique_ptr<inference::Session> session;  // of a model
+  std::unique_ptr<inference::Scorer> scorer;    // of a bundle, with
+  std::vector<float> samples;
+  signal::Window window;
+
+  [[nodiscard]] inference::Call call() {
+    return session != nullptr ? inference::call_of(*session) : inference::call_of(*scorer, window);
+  }
+};
+
+Result<Job> open_bundle(const Bytes& bytes, const inference::SessionOptions& session) {
+  const model::Bundle bundle = MW_TRY(model::decode_bundle(bytes));
+  (void)MW_TRY(inference::try_bundle(bundle));
+  Job job;
+  job.scorer = std::make_unique<inference::Scorer>(MW_TRY(inference::Scorer::create(bundle, 1, session)));
+  const signal::FeatureSpec& spec = bundle.features;
+  job.samples.resize(spec.channels * spec.length);
+  fill_random(job.samples);
+  job.window = {job.samples, spec.channels, spec.length, spec.rate_hz};
+  return job;
+}
+
+// Tried on the CPU, confined, whoever is to run it; then, on another provider, in a child once more: a driver can
+// crash.
+Result<Job> open_model(const Bytes& bytes, const inference::SessionOptions& session) {
+  (void)MW_TRY(inference::try_model(bytes));
+  if (session.rung.provider != inference::Provider::kCpu)
+    (void)MW_TRY(inference::try_model(bytes, {.session = session}));
+  Job job;
+  job.session = std::make_unique<inference::Session>(MW_TRY(inference::Session::create(bytes, 1, session)));
   // Random inputs rather than zeros, which some kernels treat kindly.
-  for (size_t i = 0; i < session.inputs().size(); ++i) {
-    if (session.inputs()[i].type != onnx::ElementType::kFloat) continue;
-    fill_random(session.input_floats(i));
+  for (size_t i = 0; i < job.session->inputs().size(); ++i) {
+    if (job.session->inputs()[i].type == onnx::ElementType::kFloat) fill_random(job.session->input_floats(i));
   }
-  return session;
+  return job;
 }
 
-Result<inference::LatencyReport> bench_file(const Options& options) {
-  const std::filesystem::path& file = options.files.front();
-  const Bytes bytes = MW_TRY(read_file(file, model::kMaxBundleBytes));
-  if (as_text(bytes).starts_with("MWBUNDLE")) {
-    const model::Bundle bundle = MW_TRY_IN(file.string(), model::decode_bundle(bytes));
-    (void)MW_TRY_IN(file.string(), inference::try_bundle(bundle));
-    auto scorer = MW_TRY_IN(file.string(), inference::Scorer::create(bundle));
-    const signal::FeatureSpec& spec = bundle.features;
-    std::vector<float> samples(spec.channels * spec.length);
-    fill_random(samples);
-    return MW_TRY_IN(file.string(), inference::measure_scorer(
-                                        scorer, {samples, spec.channels, spec.length, spec.rate_hz}, options.latency));
-  }
-  auto session = MW_TRY(open_model(file, bytes));
-  return MW_TRY_IN(file.string(), inference::measure_session(session, options.latency));
-}
-
-json to_json(const inference::LatencyReport& report) {
-  return {{"mean_ms", report.ms.mean},
-          {"p50_ms", report.ms.p50},
-          {"p95_ms", report.ms.p95},
-          {"p99_ms", report.ms.p99},
-          {"p999_ms", report.ms.p999},
-          {"p999_proven", report.p999_proven},
-          {"max_ms", report.ms.max},
-          {"throughput_per_s", report.throughput_per_s},
-          {"n", report.n},
-          {"provider", report.provider},
-          {"empty_loop_p99_ms", report.empty_ms.p99},
-          {"empty_loop_max_ms", report.empty_ms.max}};
-}
-
-Result<int> bench_one(const Options& options) {
-  const inference::LatencyReport report = MW_TRY(bench_file(options));
-  const bool in_budget = options.budget_ms <= 0.0 || report.ms.p99 <= options.budget_ms;
-  if (options.as_json) {
-    json out = to_json(report);
-    if (options.budget_ms > 0.0) {
-      out["budget_ms"] = options.budget_ms;
-      out["in_budget"] = in_budget;
-    }
-    fmt::print("{}\n", model::json_line(out));
-  } else {
-    fmt::print("{} on {}: n {}\n", options.files.front().string(), report.provider, report.n);
-    fmt::print("  mean {:.4f}  P50 {:.4f}  P95 {:.4f}  P99 {:.4f}  P99.9 {:.4f}{}  max {:.4f} ms; {:.0f} a second\n",
-               report.ms.mean, report.ms.p50, report.ms.p95, report.ms.p99, report.ms.p999,
-               report.p999_proven ? "" : " (unproven below 100,000 runs)", report.ms.max, report.throughput_per_s);
-    fmt::print("  an empty loop beside it: P99 {:.4f}, max {:.4f} ms\n", report.empty_ms.p99, report.empty_ms.max);
-    if (options.budget_ms > 0.0)
-      fmt::print("  P99 against the budget of {} ms: {}\n", options.budget_ms, in_budget ? "held" : "MISSED");
-  }
-  return in_budget ? 0 : 1;
-}
-
-// Several models, one call of each in turn; ratio: how many times faster than the first, by the medians.
-Result<int> bench_several(const Options& options) {
-  std::vector<inference::Session> sessions;
+Result<std::vector<Job>> open_jobs(const Options& options) {
+  std::vector<Job> jobs;
   for (const auto& file : options.files) {
     const Bytes bytes = MW_TRY(read_file(file, model::kMaxBundleBytes));
-    if (as_text(bytes).starts_with("MWBUNDLE")) {
-      return fail(ErrorCode::kInvalidInput, "{}: several are compared as .onnx; a bundle is measured alone",
-                  file.string());
+    for (const std::string& provider : options.providers) {
+      const inference::SessionOptions session{
+          .threads = options.threads,
+          .rung = {.provider = MW_TRY_IN("--provider", inference::parse_provider(provider))}};
+      const bool is_bundle = as_text(bytes).starts_with("MWBUNDLE");
+      jobs.push_back(MW_TRY_IN(file.string(), is_bundle ? open_bundle(bytes, session) : open_model(bytes, session)));
+      jobs.back().file = file.string();
     }
-    sessions.push_back(MW_TRY(open_model(file, bytes)));
   }
-  const auto reports = MW_TRY(inference::measure_sessions(sessions, options.latency));
-  bool in_budget = true;
-  json list = json::array();
-  for (size_t i = 0; i < reports.size(); ++i) {
-    json one = to_json(reports[i]);
-    one["file"] = options.files[i].string();
-    one["ratio_p50"] = reports.front().ms.p50 / reports[i].ms.p50;
-    in_budget = in_budget && (options.budget_ms <= 0.0 || reports[i].ms.p99 <= options.budget_ms);
-    list.push_back(std::move(one));
+  return jobs;
+}
+
+// All of them in one run, one call of each in turn.
+Result<int> bench_models(const Options& options) {
+  std::vector<Job> jobs = MW_TRY(open_jobs(options));
+  std::vector<inference::Call> calls;
+  calls.reserve(jobs.size());
+  for (Job& job : jobs) calls.push_back(job.call());
+  const std::vector<int> cpus = inference::allowed_cpus();
+  BenchReport report{.rows = {},
+                     .budget_ms = options.budget_ms,
+                     .warmup = options.latency.warmup,
+                     .threads = options.threads,
+                     .cpus = inference::cpu_list(cpus),
+                     .is_pinned = !options.pin.empty(),
+                     .before = box_state(cpus),
+                     .after = {}};
+  auto measured = MW_TRY(inference::measure_calls(calls, options.latency));
+  report.after = box_state(cpus);
+  const double first = measured.front().ms.p50;
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    const inference::Percentiles& ms = measured[i].ms;
+    const bool in_budget = options.budget_ms <= 0.0 || ms.p99 <= options.budget_ms;
+    const double ratio = first / ms.p50;
+    report.rows.push_back(
+        {.file = jobs[i].file, .report = std::move(measured[i]), .ratio_p50 = ratio, .in_budget = in_budget});
   }
-  if (options.as_json) {
-    fmt::print("{}\n", model::json_line({{"models", list}}));
-    return in_budget ? 0 : 1;
-  }
-  fmt::print("n {} each, one call of each in turn, on {}\n", reports.front().n, reports.front().provider);
-  fmt::print("{:>9} {:>9} {:>9} {:>9} {:>7}\n", "P50 ms", "P95 ms", "P99 ms", "max ms", "faster");
-  for (size_t i = 0; i < reports.size(); ++i) {
-    const auto& ms = reports[i].ms;
-    fmt::print("{:9.4f} {:9.4f} {:9.4f} {:9.4f} {:6.2f}x  {}\n", ms.p50, ms.p95, ms.p99, ms.max,
-               reports.front().ms.p50 / ms.p50, options.files[i].string());
-  }
-  return in_budget ? 0 : 1;
+  if (!options.html.empty()) MW_CHECK_OK(write_file_atomic(options.html, bench_page(report)));
+  fmt::print("{}", options.as_json ? model::json_line(bench_json(report)) + "\n" : bench_text(report));
+  return report.in_budget() ? 0 : 1;
 }
 
 Result<int> bench_windows(const Options& options) {
@@ -170,10 +164,21 @@ Result<int> bench_windows(const Options& options) {
 Result<int> bench(const Options& options) {
   if (options.windows.empty() != options.model.empty() || options.windows.empty() == options.files.empty()) {
     return fail(ErrorCode::kInvalidInput,
-                "bench: name FILE.onnx or FILE.bundle, several FILE.onnx, or --windows and --model together");
+                "bench: name one FILE.onnx or FILE.bundle or several, or --windows and --model together");
   }
-  if (!options.windows.empty()) return bench_windows(options);
-  return options.files.size() == 1 ? bench_one(options) : bench_several(options);
+  constexpr int kMostThreads = 256;
+  if (options.threads < 1 || options.threads > kMostThreads) {
+    return fail(ErrorCode::kInvalidInput, "--threads {}: 1 to {}", options.threads, kMostThreads);
+  }
+  // Before anything starts threads of its own: they stay where this one is.
+  MW_CHECK_OK(inference::pin_to(options.pin));
+  if (!options.windows.empty()) {
+    if (!options.html.empty()) {
+      return fail(ErrorCode::kInvalidInput, "--html is of models; --windows gives a rate, without a histogram");
+    }
+    return bench_windows(options);
+  }
+  return bench_models(options);
 }
 
 }  // namespace
@@ -182,10 +187,17 @@ Command bench_command(CLI::App& program) {
   auto options = std::make_shared<Options>();
   CLI::App* app = program.add_subcommand(
       "bench", "how long a model takes here: percentiles with n, against a budget (exit 1 where P99 misses it)");
-  app->add_option("files", options->files, "a .onnx or .bundle file; several .onnx are compared in one run");
+  app->add_option("files", options->files, "a .onnx or .bundle file; several are compared in one run, call by call");
   app->add_option("--iterations", options->latency.iterations, "measured runs")->capture_default_str();
   app->add_option("--warmup", options->latency.warmup, "runs before")->capture_default_str();
+  app->add_option("--provider", options->providers,
+                  "who runs them: cpu, openvino, cuda or tensorrt; given more than once, each model on each")
+      ->allow_extra_args(false)
+      ->capture_default_str();
+  app->add_option("--threads", options->threads, "of one call, inside of the runtime")->capture_default_str();
+  app->add_option("--pin", options->pin, "CPUs to stay on, as 2,3")->delimiter(',')->allow_extra_args(false);
   app->add_option("--budget-ms", options->budget_ms, "limit for P99");
+  app->add_option("--html", options->html, "write a page with histograms, complete in one file");
   app->add_option("--windows", options->windows, "raw float32 windows of 2,000 samples at 10 kHz");
   app->add_option("--model", options->model, "an autoencoder over their features");
   app->add_option("--features", options->features, "the feature spec")->capture_default_str();
