@@ -112,6 +112,10 @@ class Bench(unittest.TestCase):
                 self.assertGreaterEqual(float(bar.get("x")), 0.0)
                 self.assertLessEqual(float(bar.get("x")) + float(bar.get("width")), 760.0)
                 self.assertGreater(float(bar.get("height")), 0.0)
+            numbers = [float(t.get("x")) for t in picture.iter("text") if t.text.endswith(" ms")]
+            self.assertGreaterEqual(len(numbers), 2)
+            for left, right in zip(numbers, numbers[1:]):
+                self.assertGreater(right - left, 50.0, "numbers of the axis run together")
         centre = lambda p: sum(float(r.get("x")) for r in p.iter("rect")) / len(list(p.iter("rect")))  # noqa: E731
         self.assertGreater(centre(pictures[0]), centre(pictures[1]))
 

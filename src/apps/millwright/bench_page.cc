@@ -27,7 +27,7 @@ p { margin: 4px 0; color: var(--soft); } .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: 12px 0; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 3px 10px 3px 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { font-weight: 600; color: var(--soft); } th:first-child, td:first-child { text-align: left; white-space: normal;
-  overflow-wrap: anywhere; min-width: 11em; }
+  overflow-wrap: anywhere; min-width: 13em; }
 svg { width: 100%; height: auto; display: block; } svg text { font-size: 11px; fill: var(--soft); }
 .bar { fill: var(--bar); } .empty { fill: none; stroke: var(--empty); stroke-width: 1.5; }
 .axis { stroke: var(--line); } .mark { stroke: var(--ink); stroke-dasharray: 2 3; }
@@ -155,9 +155,13 @@ std::string picture(const BenchReport& report, const BenchRow& row, const Axis& 
       row.report.ms.max);
   out += bars(bins, most) + outline(empty, most);
   out += fmt::format(R"(<line class="axis" x1="0" y1="{0:.0f}" x2="{1:.0f}" y2="{0:.0f}"/>)", kAbove + kHeight, kWidth);
-  constexpr double kEdge = 24.0;  // a number nearer to the end than this would be cut
+  constexpr double kEdge = 24.0;   // a number nearer to the end than this would be cut
+  constexpr double kApart = 56.0;  // numbers nearer to one another would run together
+  double before = -kApart;
   for (const double ms : ticks(axis)) {
     const double x = axis.at(ms);
+    if (x - before < kApart) continue;
+    before = x;
     const char* anchor = x < kEdge ? "start" : x > kWidth - kEdge ? "end" : "middle";
     out += fmt::format(R"(<text x="{:.1f}" y="{:.0f}" text-anchor="{}">{:.3g} ms</text>)", x, kAbove + kHeight + 15.0,
                        anchor, ms);
@@ -170,19 +174,18 @@ std::string picture(const BenchReport& report, const BenchRow& row, const Axis& 
 std::string figures_table(const BenchReport& report) {
   std::string out =
       R"(<div class="wide"><table><tr><th>ms</th><th>mean</th><th>P50</th><th>P95</th><th>P99</th><th>P99.9</th>)"
-      "<th>max</th><th>a second</th><th>against the first</th></tr>";
+      "<th>max</th><th>a second</th><th>times as fast</th></tr>";
   for (const BenchRow& row : report.rows) {
     const auto& ms = row.report.ms;
     const bool is_missed = report.budget_ms > 0.0 && !row.in_budget;
     out += fmt::format(
         "<tr><td>{}<br>{}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td><td{}>{:.4f}</td><td>{:.4f}{}</td>"
-        "<td>{:.4f}</td><td>{:.0f}</td><td>{:.2f} times as fast</td></tr>",
+        "<td>{:.4f}</td><td>{:.0f}</td><td>{:.2f}</td></tr>",
         escaped(row.file), row.report.provider, ms.mean, ms.p50, ms.p95, is_missed ? R"( class="missed")" : "", ms.p99,
         ms.p999, row.report.p999_proven ? "" : "*", ms.max, row.report.throughput_per_s, row.ratio_p50);
     const auto& empty = row.report.empty_ms;
     out += fmt::format(
-        "<tr><td>an empty loop beside "
-        "it</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td>"
+        "<tr><td>an empty loop</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td>"
         "<td>{:.4f}</td><td></td><td></td></tr>",
         empty.mean, empty.p50, empty.p95, empty.p99, empty.p999, empty.max);
   }
@@ -191,8 +194,8 @@ std::string figures_table(const BenchReport& report) {
 
 std::string machine_table(const BenchReport& report) {
   return fmt::format(
-      "<table><tr><th>machine</th><th>before</th><th>after</th></tr>"
-      "<tr><td>temperature</td><td>{}</td><td>{}</td></tr><tr><td>clock</td><td>{}</td><td>{}</td></tr></table>"
+      "<div class=\"wide\"><table><tr><th>machine</th><th>before</th><th>after</th></tr>"
+      "<tr><td>temperature</td><td>{}</td><td>{}</td></tr><tr><td>clock</td><td>{}</td><td>{}</td></tr></table></div>"
       "<p>{} thread{}, CPU {}{}; {} warm-up runs.</p>",
       temperature_text(report.before), temperature_text(report.after), clocks_text(report.before),
       clocks_text(report.after), report.threads, report.threads == 1 ? "" : "s", report.cpus,
