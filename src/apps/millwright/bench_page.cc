@@ -20,7 +20,7 @@ constexpr const char* kStyle = R"(
   --empty: #b06a00; --bad: #b3261e; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --soft: #9aa3ad; --paper: #16181b; --line: #3a3f45;
   --bar: #6aa5e0; --empty: #e0a040; --bad: #ff8a80; } }
-body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 800px;
+body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 900px;
   margin: 24px auto; padding: 0 20px; }
 h1 { font-size: 21px; margin: 0 0 4px; } h2 { font-size: 16px; margin: 28px 0 4px; overflow-wrap: anywhere; }
 p { margin: 4px 0; color: var(--soft); } .wide { overflow-x: auto; }
