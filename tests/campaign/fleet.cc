@@ -111,8 +111,7 @@ Result<std::unique_ptr<Box>> Box::start(const BoxPlan& plan) {
   const uint16_t port = MW_TRY(free_port(SOCK_DGRAM));
   write_config(plan, port);
   std::unique_ptr<Box> box(new Box(plan));
-  box->agent_.emplace(MW_TRY(ChildProcess::start(
-      {.argv = {plan.agent.string(), "--config", plan.folder / "agent.toml"}, .out_file = plan.folder / "agent.log"})));
+  MW_CHECK_OK(box->begin_again());
   constexpr double kPatienceS = 30.0;
   const bool runs = wait_until(kPatienceS, [&box] { return !box->uplink().is_null() || !box->alive(); });
   if (!runs || !box->alive()) {
@@ -130,6 +129,17 @@ Result<std::unique_ptr<Box>> Box::start(const BoxPlan& plan) {
 }
 
 Box::~Box() { halt(); }
+
+Status Box::begin_again() {
+  agent_.emplace(MW_TRY(ChildProcess::start({.argv = {plan_.agent.string(), "--config", plan_.folder / "agent.toml"},
+                                             .out_file = plan_.folder / "agent.log"})));
+  return {};
+}
+
+void Box::kill() {
+  agent_->signal(SIGKILL);
+  agent_->wait();
+}
 
 void Box::press(uint16_t port) {
   UdpPress press(port);

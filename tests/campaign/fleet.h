@@ -110,6 +110,10 @@ class Box {
   void halt();
   // SIGTERM; its exit status.
   int end();
+  // SIGKILL; the press goes on.
+  void kill();
+  // After kill(): the same program on what is left on disk.
+  Status begin_again();
   [[nodiscard]] std::filesystem::path records() const { return plan_.folder / "state" / "press" / "records"; }
 
  private:

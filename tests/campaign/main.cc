@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/child_process.h"
+#include "campaign/agent_kill.h"
 #include "campaign/broker_kill.h"
 #include "campaign/disk_fault.h"
 #include "campaign/hostile_broker.h"
@@ -50,6 +51,7 @@ const std::map<std::string, Run> kCampaigns = {
     {"stroke-path-load", [](const auto& options) { return run_stroke_path_load(options); }},
     {"swap", [](const auto& options) { return run_swap(options); }},
     {"outage", [](const auto& options) { return run_outage(options); }},
+    {"agent-kill", [](const auto& options) { return run_agent_kill(options); }},
     {"broker-kill", [](const auto& options) { return run_broker_kill(options); }},
     {"hostile-broker", [](const auto& options) { return run_hostile_broker(options); }},
 };

@@ -34,7 +34,8 @@ BAR_MS = 300
 class Plc:
     """The simulated PLC's lines, as they come."""
 
-    def __init__(self, port):
+    def __init__(self, port, log):
+        self.log = log  # of the agent
         self.process = subprocess.Popen([BIN / "plc_sim", str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.lines = queue.Queue()
         threading.Thread(target=lambda: [self.lines.put(json.loads(line)) for line in self.process.stdout], daemon=True).start()
@@ -42,7 +43,10 @@ class Plc:
     def next(self, good):
         end = time.monotonic() + WAIT_S
         while True:
-            line = self.lines.get(timeout=max(0.01, end - time.monotonic()))
+            try:
+                line = self.lines.get(timeout=max(0.01, end - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"the PLC did not see it; the agent says: {self.log.read_text()[-2000:]}") from None
             if good(line):
                 return line
 
@@ -82,7 +86,7 @@ class PlcTest(unittest.TestCase):
         self.port = free_port()
         output = f'{{ kind = "modbus-server", port = {self.port}, on_no_verdict = "stop", on_start = "stop", on_death = "stop", stop_on = "alarm" }}'
         self.config = self.write(self.id().rsplit(".", 1)[1], more=f'bundle = "{self.bundle}"', strokes=0, output=output)
-        self.plc = Plc(self.port)
+        self.plc = Plc(self.port, self.dir / "log")
         self.addCleanup(self.plc.stop)
         self.start()
 

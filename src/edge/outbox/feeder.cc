@@ -15,6 +15,8 @@ namespace millwright::edge {
 namespace {
 
 constexpr size_t kBatchLines = 512;
+// A press that strikes a hundred times a second is asked for its last ten seconds.
+constexpr uint64_t kLookBack = 1000;
 constexpr size_t kBatchBytes = 256 << 10;
 constexpr int kIdleMs = 1000;
 constexpr int64_t kNanosPerMilli = 1'000'000;
@@ -156,8 +158,9 @@ Result<uint64_t> Feeder::feed_source(Source& source) {
     source.last = outbox_.highest_stroke(source.source.asset, Stream::kScores);
     source.alarm = false;
     source.fault = signal::SensorFault::kNone;
-    // The last one that was fed says what stood then.
-    source.reader = std::make_unique<JournalReader>(source.source.records, std::max<uint64_t>(source.last, 1));
+    // Those that were fed last say what stood then; strokes without a verdict may not.
+    const uint64_t from = source.last > kLookBack ? source.last - kLookBack : 1;
+    source.reader = std::make_unique<JournalReader>(source.source.records, from);
   }
   const uint64_t durable = source.durable.load(std::memory_order_acquire);
   const auto lines = MW_TRY(source.reader->read(durable, kBatchLines, kBatchBytes));
@@ -167,7 +170,7 @@ Result<uint64_t> Feeder::feed_source(Source& source) {
   for (const JournalLine& line : lines) {
     const auto record = model::parse_json_line(line.text);
     if (!record) {
-      ++found.unreadable;
+      if (line.stroke_id > source.last) ++found.unreadable;
       continue;
     }
     const bool alert = is_alert(source, *record);

@@ -42,6 +42,8 @@ class FeederTest : public testing::Test {
   std::vector<uint64_t> strokes(Stream stream) {
     std::vector<uint64_t> found;
     const auto messages = outbox_->read(stream, 0, 100'000);
+    EXPECT_TRUE(messages) << messages.error().message;
+    if (!messages) return found;
     for (const StoredMessage& one : *messages) found.push_back(one.stroke_id);
     return found;
   }
@@ -120,6 +122,27 @@ TEST_F(FeederTest, AnAlertIsAScoreAboveTheThresholdOrAChange) {
   drain(*feeder());
   EXPECT_EQ(strokes(Stream::kAlerts), (std::vector<uint64_t>{2, 3, 5, 6, 9}));
   EXPECT_EQ(strokes(Stream::kScores), up_to(9));
+}
+
+// The last that was fed may be a stroke without a verdict, as after a kill: what the sensor was stands before it.
+TEST_F(FeederTest, AFaultIsKnownOverARestartWhateverTheLastStrokeSaid) {
+  auto fault = go(1);
+  fault.verdict = model::Verdict::kNoVerdict;
+  fault.reason = model::Reason::kSensorFault;
+  fault.sensor_fault = signal::SensorFault::kLoose;
+  write(fault);
+  auto silent = go(2);
+  silent.verdict = model::Verdict::kNoVerdict;
+  silent.reason = model::Reason::kRestart;
+  for (; silent.stroke_id < 300; ++silent.stroke_id) write(silent);
+  drain(*feeder());
+  restart();
+  fault.stroke_id = 300;
+  write(fault);
+  write(go(301));
+  drain(*feeder());
+  EXPECT_EQ(strokes(Stream::kAlerts), (std::vector<uint64_t>{1, 301}));
+  EXPECT_EQ(strokes(Stream::kScores), up_to(301));
 }
 
 TEST_F(FeederTest, CatchesUpWhenTheOutboxIsBack) {
