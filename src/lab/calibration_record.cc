@@ -17,6 +17,17 @@ constexpr float kSymmetricSteps = 127.0F;
 
 }  // namespace
 
+std::vector<std::string> differences(const CalibrationKey& a, const CalibrationKey& b) {
+  std::vector<std::string> out;
+  if (a.model_digest != b.model_digest) out.emplace_back("model");
+  if (a.data_digest != b.data_digest) out.emplace_back("samples or their preprocessing");
+  if (a.method != b.method) out.emplace_back("method");
+  if (a.percentile != b.percentile) out.emplace_back("percentile");
+  if (a.bins != b.bins) out.emplace_back("bins");
+  if (a.tool_version != b.tool_version) out.emplace_back("tool version");
+  return out;
+}
+
 std::string to_json(const CalibrationRecord& record) {
   json ranges = json::object();
   for (const auto& [name, range] : record.ranges) ranges[name] = {range.low, range.high};
@@ -45,8 +56,10 @@ Result<CalibrationRecord> read_calibration_record(std::string_view text) {
                .percentile = in.at("percentile").get<double>(),
                .bins = in.at("bins").get<uint64_t>(),
                .tool_version = in.at("tool").get<std::string>()};
+    if (!in.at("ranges").is_object()) return broken("its ranges are no object");
     for (const auto& [name, ends] : in.at("ranges").items()) {
       const Range range{.low = ends.at(0).get<float>(), .high = ends.at(1).get<float>()};
+      if (!std::isfinite(range.low) || !std::isfinite(range.high)) return broken("a range without an end");
       if (!(range.low <= 0.0F) || !(range.high >= 0.0F)) return broken("a range without 0");
       out.ranges.emplace(name, range);
     }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "lab/calibrate.h"
@@ -27,9 +28,13 @@ struct CalibrationRecord {
   Ranges ranges;
 };
 
+// The parts in which two keys differ, in words for a person: "model", "samples or their preprocessing", "method",
+// "percentile", "bins", "tool version". Empty: ranges of one are ranges of the other.
+std::vector<std::string> differences(const CalibrationKey& a, const CalibrationKey& b);
+
 // One JSON object, the same bytes for the same record. FORMAT.md has it.
 std::string to_json(const CalibrationRecord& record);
-// kCorrupt: not a record, or of another format.
+// kCorrupt: not a record, of another format, or with a range that is not finite or does not hold 0.
 Result<CalibrationRecord> read_calibration_record(std::string_view json);
 
 // TensorRT's calibration.cache: a line that names the algorithm, then "tensor: scale" for each, the scale of a

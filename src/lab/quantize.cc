@@ -229,7 +229,7 @@ ActivationScale activation_scale(const Range& range, bool is_symmetric) {
 }
 
 Result<Int8Quantizer> Int8Quantizer::create(std::span<const std::byte> model, recording::Dataset& samples,
-                                            const CalibrationOptions& options) {
+                                            const CalibrationOptions& options, const Int8Start& start) {
   Graph raw = MW_TRY(Graph::parse(model));
   if (const Node* quantised = quantised_node(raw)) {
     return fail(ErrorCode::kInvalidInput, "quantise: {}: the model is quantised already; begin with the one in float",
@@ -248,7 +248,17 @@ Result<Int8Quantizer> Int8Quantizer::create(std::span<const std::byte> model, re
     if (!plan.follows.contains(value)) watched.push_back(value);
   }
   Int8Quantizer out(std::move(graph), std::move(plan));
-  out.ranges_ = MW_TRY(calibrate(out.graph_, watched, samples, options));
+  if (start.measured == nullptr) {
+    out.ranges_ = MW_TRY(calibrate(out.graph_, watched, samples, options));
+    return out;
+  }
+  for (const std::string& value : watched) {
+    const auto range = start.measured->find(value);
+    if (range == start.measured->end()) {
+      return fail(ErrorCode::kCorrupt, "calibration record: no range of '{}'; remove it to calibrate anew", value);
+    }
+    out.ranges_.insert(*range);
+  }
   return out;
 }
 

@@ -32,13 +32,19 @@ struct Quantized {
   QuantPlan plan;
 };
 
+// What is known or wanted before calibration.
+struct Int8Start {
+  const Ranges* measured = nullptr;  // by an earlier calibration of the same model and samples; nothing is run then
+};
+
 // One model, prepared and calibrated once; written as often as somebody wants to try another choice of layers.
 class Int8Quantizer {
  public:
   // Raised to a new operator set, prepared, planned, calibrated. kInvalidInput: there is nothing to quantise, it is
-  // quantised already, or the samples do not fit; kUnsupported: raise_opset()'s.
+  // quantised already, or the samples do not fit; kUnsupported: raise_opset()'s; kCorrupt: start.measured lacks a
+  // value.
   static Result<Int8Quantizer> create(std::span<const std::byte> model, recording::Dataset& samples,
-                                      const CalibrationOptions& options = {});
+                                      const CalibrationOptions& options = {}, const Int8Start& start = {});
 
   // `float_nodes`, by name, stay as they are.
   [[nodiscard]] Result<Quantized> quantize(const QdqForm& form = {},

@@ -87,6 +87,34 @@ class Quantize(unittest.TestCase):
         self.out.unlink()
         self.refused(self.quantize("--float-layers", "n_Lost"), "n_Lost", "n_Last")
 
+    def test_a_record_stands_in_for_calibration_where_its_key_fits(self):
+        record = self.dir / "ranges.json"
+        first = self.quantize("--calibration-record", record, "--json")
+        self.assertEqual(first.returncode, 0, first.stderr)
+        self.assertFalse(json.loads(first.stdout)["calibration_reused"])
+        written, model = record.read_bytes(), self.out.read_bytes()
+        again = self.quantize("--calibration-record", record)
+        self.assertIn("nothing was calibrated", again.stdout)
+        self.assertEqual((record.read_bytes(), self.out.read_bytes()), (written, model))
+        table = pathlib.Path(f"{self.out}.calibration.flatbuffers").read_bytes()
+        for name in json.loads(written)["ranges"]:
+            self.assertIn(name.encode(), table)
+        # What was measured is what is used: other ranges under the same key give another model.
+        other = json.loads(written)
+        other["ranges"] = {name: [2 * low, 2 * high] for name, (low, high) in other["ranges"].items()}
+        record.write_text(json.dumps(other))
+        self.assertEqual(self.quantize("--calibration-record", record).returncode, 0)
+        self.assertNotEqual(self.out.read_bytes(), model)
+        for more, part in ((("--method", "minmax"), "method"), ((), "samples or their preprocessing, method")):
+            if not more:
+                files.write_npy(self.data, floats(200 * INPUTS, 6, 1.0), (200, INPUTS))
+            done = self.quantize("--calibration-record", record, *more)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(f"was of another {part}", done.stdout)
+        record.write_bytes(written[: len(written) // 2])
+        self.out.unlink()
+        self.refused(self.quantize("--calibration-record", record), "ranges.json", "remove it to calibrate anew")
+
     def test_half_precision(self):
         done = self.quantize("--precision", "fp16", "--validation", self.data, "--json")
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -6,15 +6,15 @@
 #include <memory>
 #include <optional>
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "apps/millwright/calibrated.h"
 #include "apps/millwright/command.h"
 #include "apps/millwright/samples.h"
-#include "base/digest.h"
 #include "base/files.h"
 #include "base/nearest_word.h"
 #include "inference/trial.h"
-#include "lab/calibration_record.h"
 #include "lab/compare.h"
 #include "lab/float_layers.h"
 #include "lab/half.h"
@@ -29,6 +29,7 @@ using nlohmann::json;
 struct Options {
   std::filesystem::path model;
   std::filesystem::path calibration;
+  std::filesystem::path calibration_record;
   std::filesystem::path validation;
   std::filesystem::path labels;
   std::filesystem::path out;
@@ -55,7 +56,17 @@ void print_gate(const Options& options, const json& report) {
   if (report.contains("next")) fmt::print("nothing was written; {}\n", report["next"].get<std::string>());
 }
 
+void print_calibration(const Options& options, const json& report) {
+  if (report["calibration_reused"].get<bool>()) {
+    fmt::print("{}: fits; nothing was calibrated\n", options.calibration_record.string());
+  } else if (const auto differs = report["calibration_differs"].get<std::vector<std::string>>(); !differs.empty()) {
+    fmt::print("{}: was of another {}; calibrated anew and written anew\n", options.calibration_record.string(),
+               fmt::join(differs, ", "));
+  }
+}
+
 void print_report(const Options& options, const json& report) {
+  print_calibration(options, report);
   fmt::print(
       "{}: {} bytes, {:.1f} times smaller; {} of {} layers are integer kernels, {} convolutions "
       "unfused\n",
@@ -104,13 +115,6 @@ std::string next_step(const Options& options) {
   if (options.method != "mse") return "try --method mse";
   if (options.float_layers.empty()) return "try --float-layers auto";
   return "try FP16, or train with quantisation in the loop";
-}
-
-Status write_results(const Options& options, const lab::Quantized& quantized, const lab::CalibrationRecord& record) {
-  MW_CHECK_OK(write_file_atomic(options.out, quantized.model));
-  const std::string stem = options.out.string();
-  MW_CHECK_OK(write_file_atomic(stem + ".calibration.json", lab::to_json(record)));
-  return write_file_atomic(stem + ".calibration.cache", lab::tensorrt_cache(record));
 }
 
 lab::Gate gate_of(const Options& options, std::span<const std::byte> before, recording::Dataset& validation,
@@ -177,14 +181,15 @@ Result<int> quantize(Options& options) {
   const Bytes before = MW_TRY(read_model(options.model));
   (void)MW_TRY_IN(options.model.string(), inference::try_model(before));
   const auto samples = MW_TRY(open_samples(options.calibration, options.format));
-  const auto quantizer =
-      MW_TRY_IN(options.model.string(),
-                lab::Int8Quantizer::create(before, *samples, {.method = *method, .progress = progress("calibrated")}));
+  const auto ranges = MW_TRY_IN(options.model.string(),
+                                calibrated(before, *samples, options.format, *method, options.calibration_record));
+  const lab::Int8Quantizer& quantizer = ranges.quantizer;
   const auto named = MW_TRY(float_nodes(options, quantizer));
   const bool search = std::ranges::find(options.float_layers, "auto") != options.float_layers.end();
   const auto layers = MW_TRY(lab::layer_errors(quantizer, options.form, *samples));
 
   json report = {{"method", options.method}, {"calibration_samples", samples->size()}, {"bytes_before", before.size()}};
+  report.update({{"calibration_reused", ranges.is_reused}, {"calibration_differs", ranges.differs}});
   lab::Gated chosen;
   if (options.validation.empty()) {
     chosen.quantized = MW_TRY(quantizer.quantize(options.form, named));
@@ -212,12 +217,8 @@ Result<int> quantize(Options& options) {
   }
   const bool is_good = chosen.held && is_sound;
   if (is_good) {
-    const lab::CalibrationRecord record{.key = {.model_digest = sha256(before).hex(),
-                                                .data_digest = MW_TRY(samples->digest()),
-                                                .method = options.method,
-                                                .tool_version = MILLWRIGHT_VERSION},
-                                        .ranges = quantizer.ranges()};
-    MW_CHECK_OK(write_results(options, chosen.quantized, record));
+    MW_CHECK_OK(write_file_atomic(options.out, chosen.quantized.model));
+    MW_CHECK_OK(write_calibration(options.out, ranges.record));
   }
   if (options.as_json) {
     fmt::print("{}\n", model::json_line(report));
@@ -236,6 +237,8 @@ Command quantize_command(CLI::App& program) {
       "make a model small and fast, and prove that it is as good (exit 1 where it is not: nothing written)");
   app->add_option("model", options->model, "a .onnx file in float")->required();
   app->add_option("--calibration", options->calibration, kSamplesHelp)->required();
+  app->add_option("--calibration-record", options->calibration_record,
+                  "a file that keeps what calibration finds: used in its place where it fits, written else");
   options->format.add_to(*app);
   app->add_option("--method", options->method, "minmax, entropy, percentile or mse")->capture_default_str();
   app->add_option("--precision", options->precision, "int8 or fp16")->capture_default_str();
