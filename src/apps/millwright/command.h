@@ -31,5 +31,6 @@ Command topology_command(CLI::App& program);
 Command demo_command(CLI::App& program);
 Command listen_command(CLI::App& program);
 Command windows_command(CLI::App& program);
+Command tuf_command(CLI::App& program);
 
 }  // namespace millwright::apps

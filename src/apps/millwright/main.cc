@@ -63,7 +63,7 @@ int main(int argc, char** argv) {
       train_command(program),   score_command(program),   evaluate_command(program), inspect_command(program),
       bench_command(program),   demo_command(program),    quantize_command(program), prune_command(program),
       compare_command(program), compile_command(program), topology_command(program), listen_command(program),
-      windows_command(program)};
+      windows_command(program), tuf_command(program)};
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& wanted) {  // --help, --version

@@ -43,9 +43,9 @@ class TemporaryFile {
  public:
   static Result<TemporaryFile> beside(const std::filesystem::path& path) {
     std::string name = (path.parent_path() / ".part-XXXXXX").string();
-    TemporaryFile file(Descriptor(::mkostemp(name.data(), O_CLOEXEC)), name);
-    if (!file.file_.valid()) return fail_errno(path, "cannot create a temporary file beside it");
-    return file;
+    Descriptor opened(::mkostemp(name.data(), O_CLOEXEC));
+    if (!opened.valid()) return fail_errno(path, "cannot create a temporary file beside it");
+    return TemporaryFile(std::move(opened), std::move(name));
   }
   TemporaryFile(TemporaryFile&& other) noexcept
       : file_(std::move(other.file_)), name_(std::exchange(other.name_, std::string())) {}
