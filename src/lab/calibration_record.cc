@@ -25,6 +25,7 @@ std::vector<std::string> differences(const CalibrationKey& a, const CalibrationK
   if (a.percentile != b.percentile) out.emplace_back("percentile");
   if (a.bins != b.bins) out.emplace_back("bins");
   if (a.tool_version != b.tool_version) out.emplace_back("tool version");
+  if (a.is_equalized != b.is_equalized) out.emplace_back("--equalize");
   return out;
 }
 
@@ -38,6 +39,7 @@ std::string to_json(const CalibrationRecord& record) {
                     {"percentile", record.key.percentile},
                     {"bins", record.key.bins},
                     {"tool", record.key.tool_version},
+                    {"equalized", record.key.is_equalized},
                     {"ranges", ranges}};
   return out.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
 }
@@ -55,7 +57,8 @@ Result<CalibrationRecord> read_calibration_record(std::string_view text) {
                .method = in.at("method").get<std::string>(),
                .percentile = in.at("percentile").get<double>(),
                .bins = in.at("bins").get<uint64_t>(),
-               .tool_version = in.at("tool").get<std::string>()};
+               .tool_version = in.at("tool").get<std::string>(),
+               .is_equalized = in.at("equalized").get<bool>()};
     if (!in.at("ranges").is_object()) return broken("its ranges are no object");
     for (const auto& [name, ends] : in.at("ranges").items()) {
       const Range range{.low = ends.at(0).get<float>(), .high = ends.at(1).get<float>()};

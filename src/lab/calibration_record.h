@@ -20,6 +20,7 @@ struct CalibrationKey {
   double percentile = kCalibrationPercentile;
   uint64_t bins = kCalibrationBins;
   std::string tool_version;
+  bool is_equalized = false;  // the weights were, before
   bool operator==(const CalibrationKey&) const = default;
 };
 
@@ -29,7 +30,7 @@ struct CalibrationRecord {
 };
 
 // The parts in which two keys differ, in words for a person: "model", "samples or their preprocessing", "method",
-// "percentile", "bins", "tool version". Empty: ranges of one are ranges of the other.
+// "percentile", "bins", "tool version", "--equalize". Empty: ranges of one are ranges of the other.
 std::vector<std::string> differences(const CalibrationKey& a, const CalibrationKey& b);
 
 // One JSON object, the same bytes for the same record. FORMAT.md has it.

@@ -99,7 +99,8 @@ TEST(CalibrationRecord, EachPartOfTheKeyIsNamedWhereItDiffers) {
   other = key;
   other.bins = 7;
   other.tool_version = "0";
-  EXPECT_THAT(differences(key, other), ElementsAre("bins", "tool version"));
+  other.is_equalized = true;
+  EXPECT_THAT(differences(key, other), ElementsAre("bins", "tool version", "--equalize"));
 }
 
 TEST(CalibrationRecord, RefusesWhatIsNone) {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "lab/equalize.h"
 #include "lab/quantised_already.h"
 #include "lab/raised.h"
 
@@ -237,6 +238,7 @@ Result<Int8Quantizer> Int8Quantizer::create(std::span<const std::byte> model, re
   }
   Graph graph = MW_TRY(raised_and_prepared(std::move(raw)));
   name_nodes(graph);
+  const size_t pairs = start.equalize ? equalize(graph) : 0;
   QuantPlan plan = plan_quantization(graph, {});
   if (plan.weighted.empty()) {
     return fail(ErrorCode::kInvalidInput, "quantise: nothing can be quantised: {}",
@@ -248,6 +250,7 @@ Result<Int8Quantizer> Int8Quantizer::create(std::span<const std::byte> model, re
     if (!plan.follows.contains(value)) watched.push_back(value);
   }
   Int8Quantizer out(std::move(graph), std::move(plan));
+  out.equalized_pairs_ = pairs;
   if (start.measured == nullptr) {
     out.ranges_ = MW_TRY(calibrate(out.graph_, watched, samples, options));
     return out;

@@ -35,6 +35,7 @@ struct Quantized {
 // What is known or wanted before calibration.
 struct Int8Start {
   const Ranges* measured = nullptr;  // by an earlier calibration of the same model and samples; nothing is run then
+  bool equalize = false;             // weights of neighbouring layers first brought to the same size (equalize.h)
 };
 
 // One model, prepared and calibrated once; written as often as somebody wants to try another choice of layers.
@@ -54,12 +55,14 @@ class Int8Quantizer {
   [[nodiscard]] const onnx::Graph& graph() const { return graph_; }
   [[nodiscard]] const QuantPlan& plan() const { return plan_; }  // with no layer left in float
   [[nodiscard]] const Ranges& ranges() const { return ranges_; }
+  [[nodiscard]] size_t equalized_pairs() const { return equalized_pairs_; }  // 0: there are none, or nobody asked
 
  private:
   Int8Quantizer(onnx::Graph graph, QuantPlan plan) : graph_(std::move(graph)), plan_(std::move(plan)) {}
   onnx::Graph graph_;
   QuantPlan plan_;
   Ranges ranges_;
+  size_t equalized_pairs_ = 0;
 };
 
 // Scale and zero point of an 8-bit value.

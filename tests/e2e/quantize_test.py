@@ -115,6 +115,16 @@ class Quantize(unittest.TestCase):
         self.out.unlink()
         self.refused(self.quantize("--calibration-record", record), "ranges.json", "remove it to calibrate anew")
 
+    def test_equalised_weights_belong_to_the_key_and_the_answers_stay(self):
+        record = self.dir / "ranges.json"
+        self.assertEqual(self.quantize("--calibration-record", record).returncode, 0)
+        plain = self.out.read_bytes()
+        done = self.quantize("--calibration-record", record, "--equalize", "--validation", self.data, "--max-drop", 5)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("was of another --equalize", done.stdout)
+        self.assertIn("1 pairs of layers equalised", done.stdout)
+        self.assertNotEqual(self.out.read_bytes(), plain)
+
     def test_half_precision(self):
         done = self.quantize("--precision", "fp16", "--validation", self.data, "--json")
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -25,7 +25,7 @@ struct Calibrated {
 // `record`, a file, is used where it is there and fits, and written anew else; empty: there is none. kCorrupt: it is
 // there and cannot be read; it is left as it is. `format` is how the samples are read: it belongs to the key.
 Result<Calibrated> calibrated(std::span<const std::byte> model, recording::Dataset& samples, const SampleFormat& format,
-                              lab::CalibrationMethod method, const std::filesystem::path& record);
+                              lab::CalibrationMethod method, bool equalize, const std::filesystem::path& record);
 
 // TensorRT's and ONNX Runtime's tables and the record, beside the model of this name.
 Status write_calibration(const std::filesystem::path& model, const lab::CalibrationRecord& record);

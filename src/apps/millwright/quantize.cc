@@ -39,6 +39,7 @@ struct Options {
   double max_drop = 1.5;
   std::vector<std::string> float_layers;
   lab::QdqForm form;
+  bool equalize = false;
   bool keep_float_kernels = false;
   bool as_json = false;
 };
@@ -67,6 +68,7 @@ void print_calibration(const Options& options, const json& report) {
 
 void print_report(const Options& options, const json& report) {
   print_calibration(options, report);
+  if (options.equalize) fmt::print("{} pairs of layers equalised\n", report["equalized_pairs"].get<size_t>());
   fmt::print(
       "{}: {} bytes, {:.1f} times smaller; {} of {} layers are integer kernels, {} convolutions "
       "unfused\n",
@@ -181,15 +183,17 @@ Result<int> quantize(Options& options) {
   const Bytes before = MW_TRY(read_model(options.model));
   (void)MW_TRY_IN(options.model.string(), inference::try_model(before));
   const auto samples = MW_TRY(open_samples(options.calibration, options.format));
-  const auto ranges = MW_TRY_IN(options.model.string(),
-                                calibrated(before, *samples, options.format, *method, options.calibration_record));
+  const auto ranges = MW_TRY_IN(options.model.string(), calibrated(before, *samples, options.format, *method,
+                                                                   options.equalize, options.calibration_record));
   const lab::Int8Quantizer& quantizer = ranges.quantizer;
   const auto named = MW_TRY(float_nodes(options, quantizer));
   const bool search = std::ranges::find(options.float_layers, "auto") != options.float_layers.end();
   const auto layers = MW_TRY(lab::layer_errors(quantizer, options.form, *samples));
 
   json report = {{"method", options.method}, {"calibration_samples", samples->size()}, {"bytes_before", before.size()}};
-  report.update({{"calibration_reused", ranges.is_reused}, {"calibration_differs", ranges.differs}});
+  report.update({{"calibration_reused", ranges.is_reused},
+                 {"calibration_differs", ranges.differs},
+                 {"equalized_pairs", quantizer.equalized_pairs()}});
   lab::Gated chosen;
   if (options.validation.empty()) {
     chosen.quantized = MW_TRY(quantizer.quantize(options.form, named));
@@ -248,6 +252,9 @@ Command quantize_command(CLI::App& program) {
   app->add_option("--float-layers", options->float_layers,
                   "layers that stay in float, by node name; 'auto' finds those that the gate needs")
       ->delimiter(',');
+  app->add_flag("--equalize", options->equalize,
+                "first bring the weights of neighbouring layers to the same size, channel by channel; the gate says "
+                "whether it helps");
   app->add_flag("--symmetric-activations", options->form.symmetric_activations,
                 "as TensorRT wants them; slower on a CPU");
   app->add_flag("--full-weights", options->form.full_weights,
