@@ -66,7 +66,7 @@ VENDORS = [
 MAX_FUNCTION_LINES = 60
 MAX_FILE_LINES = 400
 LONG_FILES = {}  # path: reason
-HEAVY_LIBRARIES = ("torch", "c10", "matio", "hdf5", "curl", "libpython")
+HEAVY_LIBRARIES = ("torch", "c10", "matio", "hdf5", "libpython")
 OTHER_PROGRAMS = ("millwright::lab::", "millwright::hub::", "torch::", "at::")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

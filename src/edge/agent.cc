@@ -94,10 +94,6 @@ Agent::~Agent() {
 Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options, const Clock& clock) {
   // Apart: a return from within a new-expression would lose what it had allocated.
   Config config = MW_TRY(load_config(options.config));
-  if (config.updates) {
-    return fail(ErrorCode::kUnsupported, "{}: updates: this version reads the section and does not bring models yet",
-                options.config.string());
-  }
   std::unique_ptr<Agent> agent(new Agent(options, std::move(config), clock));
   // A bundle that cannot be read and a port that is in use are refused before anything is written.
   for (const AssetConfig& asset : agent->config_.assets) {
@@ -107,6 +103,7 @@ Result<std::unique_ptr<Agent>> Agent::create(const AgentOptions& options, const 
     }
   }
   agent->lock_ = MW_TRY(lock_state(agent->config_.state));
+  MW_CHECK_OK(agent->open_updates());
   MW_CHECK_OK(agent->open_assets());
   return agent;
 }
@@ -171,12 +168,14 @@ Status Agent::run() {
   if (uplink_) MW_CHECK_OK(uplink_->start());
   for (const auto& asset : assets_) asset->start();
   MW_CHECK_OK(judges_.load_all(assets_, true));
+  begin_updates();
   service_.ready();
   int64_t next_tick = 0;
   while (!all_ended()) {
     if (clock_.monotonic_ns() >= next_tick) {
       for (const auto& asset : assets_) asset->tick();
       judges_.tick(assets_);
+      if (updates_) updates_->tick();
       monitor_.tick();
       if (uplink_) uplink_->tick(monitor_.system());
       refresh_status();
@@ -243,7 +242,10 @@ bool Agent::reload_asset(Asset& asset, const AssetConfig& wanted) {
   if (const auto differ = restart_settings(asset.config(), wanted); !differ.empty()) {
     log_event(Level::kWarning, "reload_needs_restart", {{"asset_id", asset.id()}, {"settings", differ}});
   }
-  return wanted.bundle.empty() || judges_.reload(asset, wanted.bundle);
+  // What came by update serves until another does.
+  const auto updated = updates_ ? updates_->serving(asset.id()) : std::filesystem::path();
+  const auto& bundle = updated.empty() ? wanted.bundle : updated;
+  return bundle.empty() || judges_.reload(asset, bundle);
 }
 
 // While a machine stands still there is nothing to tell, and a file made anew each second costs an idle box more than
@@ -263,6 +265,7 @@ void Agent::write_status(std::string_view state) {
   for (const auto& asset : assets_) {
     assets.push_back(asset->status());
     assets.back()["providers"] = judges_.status(asset->id());
+    if (updates_) assets.back()["update"] = updates_->status(asset->id());
   }
   json status = {{"timestamp", format_utc(clock_.wall_ns())},
                  {"state", state},
@@ -293,6 +296,7 @@ Status Agent::stop(int64_t deliver_ns) {
       result = finished;
     }
   }
+  updates_.reset();  // a server that hangs keeps nobody
   if (uplink_) uplink_->stop(deliver_ns);
   monitor_.close();
   write_status("stopped");

@@ -15,6 +15,7 @@
 #include "edge/judges/judges.h"
 #include "edge/monitor/monitor.h"
 #include "edge/service/service.h"
+#include "edge/updater/updates.h"
 #include "edge/uplink/uplink.h"
 
 namespace millwright::edge {
@@ -43,7 +44,9 @@ class Agent {
 
  private:
   Agent(const AgentOptions& options, Config config, const Clock& clock);
+  Status open_updates();
   Status open_assets();
+  void begin_updates();
   void reload();
   bool reload_asset(Asset& asset, const AssetConfig& wanted);
   bool handle_signal();
@@ -73,6 +76,7 @@ class Agent {
   Service service_;
   std::unique_ptr<Uplink> uplink_;  // none without an mqtt section
   std::vector<std::unique_ptr<Asset>> assets_;
+  std::unique_ptr<Updates> updates_;  // none without an updates section
 };
 
 // What `--check` found out, one line per thing tested.

@@ -200,6 +200,17 @@ Status Asset::offer(std::unique_ptr<Judge> judge) {
 
 void Asset::give_up_judge() { loop_->give_up_judge(); }
 
+StrokeCounts Asset::stroke_counts() const {
+  const auto verdicts = [this](model::Verdict verdict) {
+    return counters_.verdicts[static_cast<size_t>(verdict)].get();
+  };
+  const auto failed = [this](model::Reason reason) { return counters_.reasons[static_cast<size_t>(reason)].get(); };
+  const uint64_t alerts = verdicts(model::Verdict::kNoGo);
+  return {.verdicts = verdicts(model::Verdict::kGo) + alerts,
+          .alerts = alerts,
+          .failures = failed(model::Reason::kModelError) + failed(model::Reason::kDeadline)};
+}
+
 uint64_t Asset::activity() const {
   const SourceCounters& source = source_->counters();
   return source.frames.load() + source.refused.load() + counters_.strokes.get() + writer_->written() + models_offered_;

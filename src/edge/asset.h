@@ -25,6 +25,7 @@
 #include "edge/record_lines.h"
 #include "edge/record_writer.h"
 #include "edge/stroke_loop.h"
+#include "edge/updater/install_state.h"
 #include "edge/windows/window_keeper.h"
 #include "edge/windows/window_ring.h"
 
@@ -82,6 +83,8 @@ class Asset {
   [[nodiscard]] uint64_t model_failures() const {
     return counters_.reasons[static_cast<size_t>(model::Reason::kModelError)].get();
   }
+  // Since the start; an alert is a NO_GO here.
+  [[nodiscard]] StrokeCounts stroke_counts() const;
   [[nodiscard]] nlohmann::json status() const;
   // Grows with every sample, stroke, record and model: where it stands still, so does the machine. The control thread.
   [[nodiscard]] uint64_t activity() const;

@@ -101,6 +101,8 @@ void Updater::offer(const InstalledModel& candidate) {
 
 void Updater::withdraw(std::string_view why) { happen(kWithdrawn, why); }
 
+bool Updater::refuse(std::string_view why) { return state_.phase == UpdatePhase::kProbation && happen(kRefused, why); }
+
 void Updater::downloaded(const Status& how) {
   if (state_.phase != UpdatePhase::kDownloading) return;
   if (how) {

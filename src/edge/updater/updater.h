@@ -57,6 +57,8 @@ class Updater {
   void offer(const InstalledModel& candidate);
   // They name none any more, or the operator says no; a model under trial goes back.
   void withdraw(std::string_view why);
+  // A model under trial is no good; false: there is none.
+  bool refuse(std::string_view why);
   void downloaded(const Status& how);
   void qualified(const Status& how);
   // Each second: `allowed` says whether a swap may be now.

@@ -168,6 +168,11 @@ bool Updates::withdraw(std::string_view asset, std::string_view why) {
   return true;
 }
 
+bool Updates::refuse(std::string_view asset, std::string_view why) {
+  const Member* const member = find(asset);
+  return member != nullptr && member->updater->refuse(why);
+}
+
 const Updates::Member* Updates::find(std::string_view asset) const {
   const auto found = std::ranges::find(members_, asset, [](const Member& m) { return std::string_view(m.asset.id); });
   return found == members_.end() ? nullptr : &*found;

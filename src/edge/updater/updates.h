@@ -51,6 +51,9 @@ class Updates {
   // False: no such asset, or nothing to take back.
   bool withdraw(std::string_view asset, std::string_view why);
 
+  // The model under trial is no good; as withdraw() where there is none.
+  bool refuse(std::string_view asset, std::string_view why);
+
   // The bundle that serves or is about to; empty: none, or the asset takes no updates.
   [[nodiscard]] std::filesystem::path serving(std::string_view asset) const;
   // Of one asset; null where it takes none.
