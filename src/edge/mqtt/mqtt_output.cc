@@ -112,7 +112,8 @@ std::optional<OutputLink> MqttOutput::link() const {
   return OutputLink{.up = figures.connected,
                     .connects = figures.connects,
                     .transactions = figures.accepted,
-                    .refused = unsaid_.load(std::memory_order_relaxed)};
+                    .refused = unsaid_.load(std::memory_order_relaxed),
+                    .last_error = figures.connected ? std::string() : client_->last_error()};
 }
 
 Status check_output(const MqttOutputOptions& options) {

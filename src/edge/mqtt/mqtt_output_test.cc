@@ -75,6 +75,7 @@ TEST_F(MqttOutputTest, AfterABrokerWasGoneOnlyTheNewestWordIsSaid) {
   ASSERT_TRUE(eventually([&] { return heard("hall/press").size() == 1; }));
   broker_.kill();
   ASSERT_TRUE(eventually([&] { return !output_->link()->up; }));
+  EXPECT_NE(output_->link()->last_error, "");
   for (uint64_t id = 2; id <= 5; ++id) output_->drive({.stroke_id = id});
   broker_.start();
   // Whichever of both is back first.

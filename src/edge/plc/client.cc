@@ -123,6 +123,7 @@ void Client::run() {
   while (!link_.stopped()) {
     if (reach(connection) && exchange(connection)) {
       backoff_ms = kFirstBackoffMs;
+      link_.last_error = 0;
       wait(kRefreshMs);
       continue;
     }

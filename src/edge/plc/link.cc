@@ -67,6 +67,12 @@ bool Link::up() const {
   return now - heard_ns_.load(std::memory_order_relaxed) < kLinkNs && (beat < 0 || now - beat < kLinkNs);
 }
 
+int64_t Link::standstill_ns() const {
+  const int64_t beat = beat_ns_.load(std::memory_order_relaxed);
+  const int64_t since = beat < 0 ? 0 : clock_.monotonic_ns() - beat;
+  return since < kLinkNs ? 0 : since;
+}
+
 OutputLink Link::facts() const {
   constexpr double kSecondsPerNano = 1e-9;
   OutputLink facts{.up = up(),

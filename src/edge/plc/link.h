@@ -44,6 +44,8 @@ class Link {
   void stop() noexcept;
   [[nodiscard]] bool stopped() const { return stopped_.load(std::memory_order_acquire); }
   [[nodiscard]] bool up() const;
+  // Since when the PLC's own heartbeat has stood still, where it has one; 0: it beats.
+  [[nodiscard]] int64_t standstill_ns() const;
   // How it stands, with what this end counts.
   [[nodiscard]] OutputLink facts() const;
   [[nodiscard]] const Clock& clock() const { return clock_; }
@@ -52,7 +54,7 @@ class Link {
   std::atomic<uint64_t> refused{0};       // what was no request for us, or a write that the PLC refused
   std::atomic<uint64_t> connects{0};
   std::atomic<LinkStep> last_step{LinkStep::kConnect};  // of last_error
-  std::atomic<int> last_error{0};  // libmodbus's errno when this end last failed to reach the PLC; 0: it never failed
+  std::atomic<int> last_error{0};  // libmodbus's errno where the last exchange failed; 0: it did not
 
  private:
   const Clock& clock_;

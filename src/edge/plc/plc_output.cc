@@ -45,11 +45,19 @@ void PlcOutput::heartbeat(uint64_t beat) noexcept {
 }
 
 std::optional<OutputLink> PlcOutput::link() const {
+  constexpr double kSecondsPerNano = 1e-9;
   OutputLink facts = link_.facts();
   if (const int error = link_.last_error; error != 0) {
     facts.last_error = failure_words(options_, link_.last_step, error);
   } else if (options_.role == PlcOptions::Role::kServer && facts.connects == 0) {
     facts.last_error = fmt::format("no PLC has connected to {}:{} yet", options_.address, port());
+  } else if (const int64_t still = link_.standstill_ns(); still > 0) {
+    facts.last_error =
+        fmt::format("the PLC's heartbeat (control register 1) has stood still for {:.0f} s; does its program run?",
+                    static_cast<double>(still) * kSecondsPerNano);
+  } else if (!facts.up) {
+    facts.last_error =
+        fmt::format("no request from the PLC for {:.0f} s; is it on, and is the cable in?", facts.heard_age_s);
   }
   return facts;
 }

@@ -319,6 +319,24 @@ TEST(PlcServer, SaysWhereAPlcIsAwaitedUntilOneCame) {
   EXPECT_EQ((*output)->link()->last_error, fmt::format("no PLC has connected to 127.0.0.1:{} yet", (*output)->port()));
 }
 
+TEST(PlcServer, SaysWhyAPlcThatWasThereIsLost) {
+  FakeClock clock(1);
+  auto output = PlcOutput::create({.port = 0}, FailSafe::kStop, clock);
+  ASSERT_TRUE(output);
+  Poller plc((*output)->port());
+  ASSERT_TRUE(plc.block());
+  EXPECT_TRUE((*output)->link()->up);
+  EXPECT_EQ((*output)->link()->last_error, "");
+  clock.advance_ns(5'000'000'000);
+  EXPECT_THAT((*output)->link()->last_error, HasSubstr("no request from the PLC for 5 s"));
+  for (const uint16_t beat : {1, 2}) ASSERT_TRUE(plc.tell({.heartbeat = beat}));
+  EXPECT_TRUE((*output)->link()->up);
+  clock.advance_ns(3'000'000'000);
+  ASSERT_TRUE(plc.block());
+  EXPECT_FALSE((*output)->link()->up);
+  EXPECT_THAT((*output)->link()->last_error, HasSubstr("heartbeat (control register 1) has stood still for 3 s"));
+}
+
 TEST(PlcCheck, SaysThatRegistersCountFromZeroAndWhatFourHundredThousandsMean) {
   EXPECT_THAT(*check_plc({.port = 0}), HasSubstr("registers 0-15 and 16-19, counted from 0"));
   EXPECT_THAT(*check_plc({.port = 0}), testing::Not(HasSubstr("40001")));
