@@ -120,6 +120,20 @@ class AlertRules(unittest.TestCase):
         for interval in re.findall(r"(?:wait|interval): (.*)", text):
             self.assertRegex(interval, r"^(\d+[smhd])+$")
 
+    def test_what_a_rule_sums_up_keeps_the_instance_that_silences_it(self):
+        """A box that is down inhibits its other alerts by `instance`: an aggregation without it is never inhibited."""
+        for name in ("millwright.recording.yml", "millwright.alerts.yml"):
+            grouped = re.findall(r"\b(?:by|on) \(([^)]*)\)", re.sub(r"#.*", "", (RULES / name).read_text()))
+            self.assertTrue(grouped, name)
+            for labels in grouped:
+                self.assertIn("instance", [label.strip() for label in labels.split(",")], f"{name}: by ({labels})")
+
+    def test_a_certificate_that_cannot_be_read_fires_too(self):
+        broken = gauge(f"edge_certificate_seconds_left{{{BOX}}}", "5000000+0", "NaN+0")
+        broken = [(s, v.replace(f"x{TROUBLE - HEALTH - 1} ", "x119 ")) for s, v in broken]
+        judged = evaluate([question(broken, "CertificateEnding", [(HEALTH - 1, 0), (HEALTH + 110, 1)])])
+        self.assertEqual(judged.returncode, 0, judged.stdout + judged.stderr)
+
     def test_a_rule_that_stays_silent_would_be_noticed(self):
         healthy = gauge(f"edge_strokes_missing{{{LABELS}}}", "0+0", "0+0")
         self.assertNotEqual(evaluate([question(healthy, "StrokesMissing", [(TROUBLE - 1, 1)])]).returncode, 0)
