@@ -127,7 +127,11 @@ Result<uint16_t> Outbox::asset_index(std::string_view asset) {
     if (state_.assets[i].name == asset) return static_cast<uint16_t>(i);
   }
   if (state_.assets.size() == outbox::kMaxAssets) {
-    return fail(ErrorCode::kTooLarge, "more than {} assets in one outbox", outbox::kMaxAssets);
+    return fail(
+        ErrorCode::kTooLarge,
+        "'{}': more than {} assets in one outbox, those that were renamed or begun anew counted; stop the agent "
+        "once nothing waits, and remove {}",
+        asset, outbox::kMaxAssets, (options_.folder / "outbox.log").string());
   }
   state_.assets.push_back({.name = std::string(asset), .strokes = {}});
   // A record that names an asset must not be there before its name is.

@@ -9,6 +9,7 @@
 namespace millwright::edge {
 namespace {
 
+constexpr int64_t kReadPauseNs = 5'000'000'000;  // after a place that the disk cannot read
 constexpr double kNanosPerSecond = 1e9;
 constexpr size_t kReadAtOnce = 64;
 constexpr double kBurstSeconds = 0.2;  // of the replay's pace
@@ -71,19 +72,23 @@ Status Sender::step() {
   };
   for (const Stream stream : kSent) note(unless_paused(stream, &Sender::send_live));
   for (const Stream stream : kSent) note(unless_paused(stream, &Sender::send_backlog));
-  note(retry_poison());
-  note(prove());
+  if (now >= asked_again_paused_until_ns_) {
+    const Status poison = retry_poison();
+    const Status proof = prove();
+    if (!poison || !proof) asked_again_paused_until_ns_ = now + kReadPauseNs;
+    note(poison);
+    note(proof);
+  }
   return first;
 }
 
 // A place that the disk cannot read is not asked for ten times a second: each try may take it seconds, and holds the
 // store.
 Status Sender::unless_paused(Stream stream, Status (Sender::*action)(Stream)) {
-  constexpr int64_t kPauseNs = 5'000'000'000;
   Cursor& cursor = cursors_[stream];
   if (clock_.monotonic_ns() < cursor.paused_until_ns) return {};
   Status sent = (this->*action)(stream);
-  if (!sent) cursor.paused_until_ns = clock_.monotonic_ns() + kPauseNs;
+  if (!sent) cursor.paused_until_ns = clock_.monotonic_ns() + kReadPauseNs;
   return sent;
 }
 

@@ -124,6 +124,7 @@ class Sender {
   int64_t replay_ns_ = 0;
   int64_t alerts_sent_ns_ = 0;  // the first of those that wait for the hub
   bool alerts_wait_ = false;
+  int64_t asked_again_paused_until_ns_ = 0;
   int64_t silent_until_ns_ = 0;  // nobody listens; 0: somebody may
   SenderFigures figures_;
 };
