@@ -5,12 +5,15 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/files.h"
 #include "edge/agent.h"
 #include "edge/judges/bundle_judge.h"
 #include "edge/make_output.h"
 #include "edge/plc/plc_output.h"
 #include "edge/uplink/uplink.h"
 #include "net/http/server.h"
+#include "net/tuf/metadata.h"
+#include "net/tuf/store.h"
 
 namespace millwright::edge {
 namespace {
@@ -18,6 +21,7 @@ namespace {
 // Before this instant (2024-01-01) no clock of a box that runs this program can be right.
 constexpr int64_t kEarliestWallNs = 1'704'067'200'000'000'000;
 constexpr uint64_t kWantedFreeBytes = 256ULL << 20;
+constexpr uint64_t kMostRootBytes = 512'000;
 
 // The folder itself, or the nearest one above it that exists: where it would be created.
 std::filesystem::path existing_part(std::filesystem::path folder) {
@@ -153,6 +157,24 @@ CheckLine check_lock(const std::filesystem::path& state) {
   return line_of("state is free", lock ? Status() : Status(std::unexpected(lock.error())), "no other agent uses it");
 }
 
+// That the box has a root to begin with, and that a folder is there; a server is asked by the agent alone, for what it
+// says is kept.
+CheckLine check_updates(const UpdatesConfig& updates, const std::filesystem::path& state) {
+  const auto trusted = net::tuf::FolderStore(state / "updates").read(net::tuf::metadata_file("root"), kMostRootBytes);
+  const auto root = trusted ? trusted : read_text_file(updates.root, kMostRootBytes);
+  if (!root) return {false, "updates", root.error().message};
+  if (const auto parsed = net::tuf::parse<net::tuf::Root>(*root); !parsed) {
+    return {false, "updates", fmt::format("{}: {}", updates.root.string(), parsed.error().message)};
+  }
+  const bool from_server = updates.metadata_url.starts_with("https://");
+  std::error_code ignored;
+  const bool there = from_server || std::filesystem::is_directory(updates.metadata_url, ignored);
+  return {true, "updates",
+          fmt::format("{} is {}; models come from {}{}", trusted ? "a root" : updates.root.string(),
+                      trusted ? "trusted already" : "a root to begin with", updates.metadata_url,
+                      there ? "" : ", which is not there now")};
+}
+
 }  // namespace
 
 std::vector<CheckLine> check_config(const std::filesystem::path& file) {
@@ -169,6 +191,7 @@ std::vector<CheckLine> check_config(const std::filesystem::path& file) {
   const bool agent_runs = !lines.back().good;
   lines.push_back(check_folder("status", config->status.parent_path()));
   lines.push_back(check_http(config->http, agent_runs));
+  if (config->updates) lines.push_back(check_updates(*config->updates, config->state));
   for (const UplinkCheck& line : check_uplink(*config, agent_runs)) lines.push_back({line.good, "mqtt", line.found});
   for (const AssetConfig& asset : config->assets) check_asset(asset, config->inference, agent_runs, lines);
   return lines;

@@ -93,6 +93,10 @@ class Updates(unittest.TestCase):
         return out.read_bytes()
 
     def test_a_signed_model_serves_stays_and_a_bad_one_does_not(self):
+        check = subprocess.run([BIN / "millwright-agent", "--config", self.config, "--check"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(check.returncode, 0, check.stdout)
+        self.assertIn("root.json is a root to begin with; models come from", check.stdout)
+        self.assertFalse((self.dir / "state/updates").exists(), "a check trusts nothing")
         first = hashlib.sha256(self.factory.read_bytes()).hexdigest()
         better = self.trained("better", "--false-alarm-rate", "0.02")
         agent = self.start()
