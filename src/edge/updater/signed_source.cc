@@ -76,6 +76,7 @@ Result<std::vector<std::optional<InstalledModel>>> SignedSource::look(std::span<
   MW_CHECK_OK(trust_root());
   MW_CHECK_OK(client_.refresh(clock_.wall_ns() / kNanosPerSecond));
   std::vector<std::optional<InstalledModel>> models;
+  models.reserve(targets.size());
   for (const std::string& name : targets) {
     if (nobody_wants_it(cancel_fd)) return fail(ErrorCode::kCancelled, "nobody wants to know any more");
     const auto target = client_.find(name);

@@ -121,6 +121,7 @@ void Updates::look() {
   auto found = std::make_shared<std::vector<std::optional<InstalledModel>>>();
   found_ = found;
   std::vector<std::string> targets;
+  targets.reserve(members_.size());
   for (const Member& member : members_) targets.push_back(member.target);
   looking_ = worker_.order([this, found, targets = std::move(targets)](int cancel_fd) -> Status {
     *found = MW_TRY(world_.source->look(targets, cancel_fd));
