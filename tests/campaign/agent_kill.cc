@@ -20,7 +20,7 @@ constexpr double kDrainS = 300.0;
 constexpr double kStrokesPerS = 60.0;
 constexpr uint64_t kLongestLifeMs = 1500;
 constexpr uint64_t kControlKills = 10;
-constexpr uint64_t kDeafEvery = 20;
+constexpr uint64_t kDeafEvery = 4;  // so that a short run forgets alerts too
 
 struct Found {
   Account account;
